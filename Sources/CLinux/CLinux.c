@@ -1,0 +1,174 @@
+// The set-up calls. See CLinux.h.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "CLinux.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define RESULT(call) ((call) < 0 ? -errno : 0)
+
+int clinux_accept(int listener) {
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int clinux_first_byte(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    unsigned char byte = 0;
+    ssize_t n = read(fd, &byte, 1);
+    close(fd);
+    return n == 1 ? byte : -EIO;
+}
+
+int clinux_epoll_create(void) {
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data.u64 = token};
+    return RESULT(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t timeout_nanoseconds) {
+    static atomic_bool lacks_pwait2;
+    int n = -1;
+    if (timeout_nanoseconds > 0 && !atomic_load_explicit(&lacks_pwait2, memory_order_relaxed)) {
+        struct timespec ts = {.tv_sec = timeout_nanoseconds / 1000000000,
+                              .tv_nsec = timeout_nanoseconds % 1000000000};
+        n = (int)syscall(SYS_epoll_pwait2, epoll, events, count, &ts, NULL, 0);
+        if (n >= 0 || errno != ENOSYS) return n < 0 ? -errno : n;
+        atomic_store_explicit(&lacks_pwait2, true, memory_order_relaxed);
+    }
+    int64_t milliseconds = timeout_nanoseconds < 0 ? -1 : (timeout_nanoseconds + 999999) / 1000000;
+    n = epoll_wait(epoll, events, count, (int)milliseconds);
+    return n < 0 ? -errno : n;
+}
+
+int clinux_socket(int family) {
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+int clinux_set_option(int fd, int level, int name, int value) {
+    return RESULT(setsockopt(fd, level, name, &value, sizeof value));
+}
+
+int clinux_get_option(int fd, int level, int name) {
+    int value = 0;
+    socklen_t length = sizeof value;
+    return getsockopt(fd, level, name, &value, &length) < 0 ? -errno : value;
+}
+
+int clinux_bind(int fd, const void *address, uint32_t length) { return RESULT(bind(fd, address, length)); }
+int clinux_listen(int fd, int backlog) { return RESULT(listen(fd, backlog)); }
+int clinux_connect(int fd, const void *address, uint32_t length) {
+    return RESULT(connect(fd, address, length));
+}
+int clinux_local_address(int fd, void *address, uint32_t *length) {
+    return RESULT(getsockname(fd, address, length));
+}
+
+int clinux_linger_zero(int fd) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    return RESULT(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+}
+
+int clinux_event_descriptor(void) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int clinux_event_signal(int fd) {
+    uint64_t one = 1;
+    return RESULT(write(fd, &one, sizeof one));
+}
+
+int clinux_event_drain(int fd) {
+    uint64_t count;
+    return RESULT(read(fd, &count, sizeof count));
+}
+
+int clinux_event_wait(int fd) {
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    if (poll(&waiting, 1, -1) < 0) return -errno;
+    uint64_t count;
+    return read(fd, &count, sizeof count) < 0 ? -errno : (int)count;
+}
+
+int clinux_allowed_cpus(int *cpus, int capacity) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0) return -errno;
+    int found = 0;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &set)) continue;
+        if (found < capacity) cpus[found] = cpu;
+        found++;
+    }
+    return found;
+}
+
+int clinux_pin_thread(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return RESULT(sched_setaffinity(0, sizeof set, &set));
+}
+
+void clinux_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+static void fill_stop_signals(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+}
+
+int clinux_block_signals(void) {
+    sigset_t set;
+    fill_stop_signals(&set);
+    signal(SIGPIPE, SIG_IGN);
+    return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int clinux_wait_signal(int64_t timeout_nanoseconds) {
+    sigset_t set;
+    fill_stop_signals(&set);
+    for (;;) {
+        int number;
+        if (timeout_nanoseconds < 0) {
+            number = sigwaitinfo(&set, NULL);
+        } else {
+            struct timespec ts = {.tv_sec = timeout_nanoseconds / 1000000000,
+                                  .tv_nsec = timeout_nanoseconds % 1000000000};
+            number = sigtimedwait(&set, NULL, &ts);
+        }
+        if (number >= 0) return number;
+        if (errno != EINTR) return -errno;
+    }
+}
+
+int clinux_descriptor_limits(uint64_t *soft, uint64_t *hard) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    return 0;
+}
+
+int clinux_set_descriptor_limit(uint64_t soft) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    limit.rlim_cur = soft;
+    return RESULT(setrlimit(RLIMIT_NOFILE, &limit));
+}

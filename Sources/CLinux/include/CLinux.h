@@ -1,0 +1,99 @@
+// CLinux: the system calls that `import Glibc` hides from Swift or that report through errno.
+//
+// Every function returns 0 or a count on success and -errno on failure. EINTR is returned like any
+// other error where the caller has to decide, and retried here where nobody ever wants it.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+// No _GNU_SOURCE here: Swift's Glibc module is built without it, and one type with two definitions
+// cannot be imported. What needs it lives in CLinux.c.
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+// ---- the hot calls of the epoll driver, inline ----
+
+static inline int64_t clinux_receive(int fd, void *bytes, size_t count) {
+    ssize_t n = recv(fd, bytes, count, MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+}
+
+static inline int64_t clinux_send(int fd, const void *bytes, size_t count) {
+    ssize_t n = send(fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? -errno : n;
+}
+
+static inline int64_t clinux_send_vector(int fd, const struct iovec *pieces, size_t count) {
+    struct msghdr header = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = count};
+    ssize_t n = sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? -errno : n;
+}
+
+static inline int64_t clinux_monotonic_nanoseconds(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static inline int clinux_close(int fd) { return close(fd) < 0 ? -errno : 0; }
+static inline int clinux_shutdown(int fd, int how) { return shutdown(fd, how) < 0 ? -errno : 0; }
+
+static const uint32_t CLINUX_EPOLL_IN = EPOLLIN;
+static const uint32_t CLINUX_EPOLL_OUT = EPOLLOUT;
+static const uint32_t CLINUX_EPOLL_PEER_FINISHED = EPOLLRDHUP;
+static const uint32_t CLINUX_EPOLL_HANG_UP = EPOLLHUP;
+static const uint32_t CLINUX_EPOLL_ERROR = EPOLLERR;
+static const uint32_t CLINUX_EPOLL_EDGE = (uint32_t)EPOLLET;
+
+// ---- set-up calls ----
+
+/// Accepts one connection: CLOEXEC, non-blocking.
+int clinux_accept(int listener);
+/// The first byte of a file as a character, or -errno.
+int clinux_first_byte(const char *path);
+
+int clinux_epoll_create(void);
+int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token);
+/// Waits until `timeout_nanoseconds` have passed (negative: no limit). epoll_pwait2 (Linux 5.11) where
+/// it exists, milliseconds rounded up elsewhere.
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t timeout_nanoseconds);
+
+int clinux_socket(int family);
+int clinux_set_option(int fd, int level, int name, int value);
+int clinux_get_option(int fd, int level, int name);
+int clinux_bind(int fd, const void *address, uint32_t length);
+int clinux_listen(int fd, int backlog);
+int clinux_connect(int fd, const void *address, uint32_t length);
+int clinux_local_address(int fd, void *address, uint32_t *length);
+/// Makes the coming close an abort: RST instead of FIN.
+int clinux_linger_zero(int fd);
+
+int clinux_event_descriptor(void);
+int clinux_event_signal(int fd);
+int clinux_event_drain(int fd);
+/// Blocks until the descriptor has been signalled; returns how often.
+int clinux_event_wait(int fd);
+
+/// Fills `cpus` with the numbers of the CPUs this process may run on; returns how many there are.
+int clinux_allowed_cpus(int *cpus, int capacity);
+int clinux_pin_thread(int cpu);
+void clinux_name_thread(const char *name);
+int clinux_thread_id(void);
+
+/// Blocks SIGINT and SIGTERM in the calling thread and those it starts, and ignores SIGPIPE.
+int clinux_block_signals(void);
+/// Waits for one of them. Returns its number, -EAGAIN when `timeout_nanoseconds` (negative: no limit)
+/// have passed.
+int clinux_wait_signal(int64_t timeout_nanoseconds);
+
+int clinux_descriptor_limits(uint64_t *soft, uint64_t *hard);
+int clinux_set_descriptor_limit(uint64_t soft);
+
+#endif

@@ -1,0 +1,138 @@
+// Set-up and probes: everything that runs once per ring. See CURing.h.
+#include "CURing.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+// The set-up ladder, in the order in which flags are given up: newest first. Without any of them the
+// ring still works; each buys something.
+static const uint32_t ladder[] = {
+    IORING_SETUP_DEFER_TASKRUN,  // 6.1: completions run only inside our own enter, in one batch
+    IORING_SETUP_SINGLE_ISSUER,  // 6.0: one thread submits; locks and task look-ups fall away
+    IORING_SETUP_COOP_TASKRUN,   // 5.19: no inter-processor interrupt when a completion arrives
+    IORING_SETUP_SUBMIT_ALL,     // 5.18: one bad submission does not stop the batch
+};
+enum { ladder_count = sizeof ladder / sizeof ladder[0] };
+
+// CQSIZE (5.5) and CLAMP (5.6) are older than anything this shim can run on: buffer rings need 5.19.
+static const uint32_t base_flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+
+static int open_with_flags(struct curing_ring *r, const struct curing_options *options, uint32_t flags) {
+    uint32_t submissions = options->submission_entries;
+    uint32_t completions = options->completion_entries;
+    for (;;) {
+        struct io_uring_params params;
+        memset(&params, 0, sizeof params);
+        params.flags = flags;
+        params.cq_entries = completions;
+        int result = io_uring_queue_init_params(submissions, &r->ring, &params);
+        // Ring memory is charged to RLIMIT_MEMLOCK for users without CAP_IPC_LOCK, and old kernels
+        // need contiguous pages: a smaller ring may still fit.
+        if (result != -ENOMEM || submissions <= 8) return result;
+        submissions /= 2;
+        completions = completions / 2 > submissions ? completions / 2 : submissions;
+    }
+}
+
+static int try_ladder(struct curing_ring *r, const struct curing_options *options) {
+    uint32_t flags = base_flags;
+    for (int i = 0; i < ladder_count; i++) flags |= ladder[i] & ~options->refused_flags;
+    // DEFER_TASKRUN is only valid together with SINGLE_ISSUER.
+    if (!(flags & IORING_SETUP_SINGLE_ISSUER)) flags &= ~(uint32_t)IORING_SETUP_DEFER_TASKRUN;
+    int result = open_with_flags(r, options, flags);
+    for (int i = 0; i < ladder_count && result == -EINVAL; i++) {
+        if (!(flags & ladder[i])) continue;
+        flags &= ~ladder[i];
+        result = open_with_flags(r, options, flags);
+    }
+    r->setup_flags = flags;
+    return result;
+}
+
+int curing_open(struct curing_ring *r, const struct curing_options *options) {
+    memset(r, 0, sizeof *r);
+    int result = try_ladder(r, options);
+    if (result < 0) return result;
+
+    struct io_uring_sq *sq = &r->ring.sq;
+    for (unsigned i = 0; i < sq->ring_entries; i++) sq->array[i] = i;
+    r->vectors = calloc(sq->ring_entries, sizeof *r->vectors);
+    if (r->vectors == NULL) {
+        io_uring_queue_exit(&r->ring);
+        return -ENOMEM;
+    }
+    // 5.18: the enter skips the look-up of the ring's file. Where it is missing, nothing is lost.
+    if (io_uring_register_ring_fd(&r->ring) == 1) r->enter_flags |= IORING_ENTER_REGISTERED_RING;
+    // 6.15: an idle wait is not input/output wait, which would show as load and raise the clock rate.
+    if (r->ring.features & CURING_FEATURE_NO_IOWAIT) r->enter_flags |= CURING_ENTER_NO_IOWAIT;
+    return 0;
+}
+
+static void close_group(struct curing_ring *r, uint16_t group) {
+    struct curing_buffer_ring *g = &r->groups[group];
+    if (g->ring == NULL) return;
+    io_uring_unregister_buf_ring(&r->ring, group);
+    munmap(g->ring, g->entries * sizeof(struct io_uring_buf));
+    memset(g, 0, sizeof *g);
+}
+
+void curing_close(struct curing_ring *r) {
+    for (uint16_t group = 0; group < CURING_BUFFER_GROUPS; group++) close_group(r, group);
+    io_uring_queue_exit(&r->ring);
+    free(r->vectors);
+    r->vectors = NULL;
+}
+
+int curing_supports(struct curing_ring *r, int opcode) {
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&r->ring);
+    if (probe == NULL) return -ENOSYS;
+    int supported = io_uring_opcode_supported(probe, opcode);
+    io_uring_free_probe(probe);
+    return supported;
+}
+
+int curing_open_group(struct curing_ring *r, uint16_t group, uint32_t entries) {
+    struct curing_buffer_ring *g = &r->groups[group];
+    void *memory = mmap(NULL, entries * sizeof(struct io_uring_buf), PROT_READ | PROT_WRITE,
+                        MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+    if (memory == MAP_FAILED) return -errno;
+    struct io_uring_buf_reg registration;
+    memset(&registration, 0, sizeof registration);
+    registration.ring_addr = (uint64_t)(uintptr_t)memory;
+    registration.ring_entries = entries;
+    registration.bgid = group;
+    int result = io_uring_register_buf_ring(&r->ring, &registration, 0);
+    if (result < 0) {
+        munmap(memory, entries * sizeof(struct io_uring_buf));
+        return result;
+    }
+    g->ring = memory;
+    g->entries = entries;
+    io_uring_buf_ring_init(g->ring);
+    return 0;
+}
+
+static int receive_probe_byte(struct curing_ring *r, const int pair[2]) {
+    static char byte;
+    curing_provide(r, CURING_BUFFER_GROUPS - 1, &byte, 1, 0);
+    curing_commit_buffers(r);
+    curing_receive(r, pair[0], CURING_BUFFER_GROUPS - 1, true, 0);
+    if (write(pair[1], "x", 1) != 1) return -errno;
+    int result = curing_enter(r, 1, 1000000000);
+    if (result < 0) return result;
+    uint32_t head = curing_completion_head(r);
+    if (head == curing_completion_tail(r)) return -EIO;
+    return curing_completion_at(r, head).result;
+}
+
+int curing_probe_multishot(struct curing_ring *r) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+    int result = curing_open_group(r, CURING_BUFFER_GROUPS - 1, 1);
+    if (result == 0) result = receive_probe_byte(r, pair);
+    close(pair[0]);
+    close(pair[1]);
+    return result < 0 ? result : 0;
+}

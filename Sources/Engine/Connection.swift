@@ -1,0 +1,146 @@
+// Connection and ConnectionTable: what a worker knows of each connection, in one flat table. A slot's generation grows whenever the slot is freed, so that whatever arrives late for
+// its former owner is recognised.
+
+import Net
+import URing
+
+/// Names a connection of a worker: its place in the table, and which of that place's owners it is.
+public struct ConnectionID: Equatable, Hashable, Sendable {
+    /// The place: from 0 up to `Limits.connectionsMax`. Handlers keep their own tables by it.
+    public let slot: UInt32
+    /// Grows with each new owner of the place.
+    public let generation: UInt32
+
+    static let none = ConnectionID(slot: .max, generation: 0)
+}
+
+/// The state of one connection: at most one cache line.
+struct Connection {
+    /// What is going on. Each flag is set and cleared in one place of the worker or the driver.
+    struct Flags: OptionSet {
+        let rawValue: UInt16
+
+        /// The slot is in use.
+        static let open = Flags(rawValue: 1 << 0)
+        /// A connect is in flight.
+        static let connecting = Flags(rawValue: 1 << 1)
+        /// A receive is armed (io_uring), or wanted (epoll).
+        static let receiving = Flags(rawValue: 1 << 2)
+        /// The armed receive has been asked to end.
+        static let receiveEnding = Flags(rawValue: 1 << 3)
+        /// A send is in flight (io_uring), or waits until the socket takes more (epoll).
+        static let sending = Flags(rawValue: 1 << 4)
+        /// The peer has sent FIN, or the receive side failed: nothing more will arrive.
+        static let peerFinished = Flags(rawValue: 1 << 5)
+        /// FIN follows when the outbox is empty.
+        static let finishing = Flags(rawValue: 1 << 6)
+        /// FIN has been sent.
+        static let finished = Flags(rawValue: 1 << 7)
+        /// The connection ends at once: what is queued is dropped, and what is in flight is awaited.
+        static let aborting = Flags(rawValue: 1 << 8)
+        /// Reading waits until the outbox it feeds has drained.
+        static let throttled = Flags(rawValue: 1 << 9)
+        /// Reading waits until the handler wants it.
+        static let paused = Flags(rawValue: 1 << 10)
+        /// The handler has bytes to send.
+        static let producing = Flags(rawValue: 1 << 11)
+
+        // Of the epoll driver alone: what the kernel has reported.
+        static let readable = Flags(rawValue: 1 << 12)
+        static let writable = Flags(rawValue: 1 << 13)
+        /// FIN, a hang-up or an error has been reported: read on to its end, no edge will follow.
+        static let readToEnd = Flags(rawValue: 1 << 14)
+    }
+
+    var descriptor = Descriptor.none
+    var generation: UInt32 = 0
+    var flags: Flags = []
+    /// The buffers that wait to be sent, in order.
+    var outbox = Outbox()
+    /// Whose receives fill the outbox: stopped when it is full, resumed when it has drained. Itself
+    /// for an echo.
+    var feeder = ConnectionID.none
+    /// What the handler called it when it asked for the connection.
+    var tag: UInt32 = 0
+    /// The turn in which the send in flight began.
+    var sendTurn: UInt32 = 0
+    /// How it ends, once that is known.
+    var end = ConnectionEnd.finished
+}
+
+/// The connections of one worker.
+struct ConnectionTable: ~Copyable {
+    let capacity: Int
+    private(set) var count = 0
+    private let records: UnsafeMutablePointer<Connection>
+    private let freeSlots: UnsafeMutablePointer<UInt32>
+    private let mappedBytes: Int
+    // Slots below this one have been used; those above are untouched, and cost no memory.
+    private(set) var usedSlots = 0
+    private var freeSlotCount = 0
+
+    init(capacity: Int) throws(SystemError) {
+        precondition(MemoryLayout<Connection>.stride <= 64)
+        self.capacity = capacity
+        let recordBytes = capacity * MemoryLayout<Connection>.stride
+        mappedBytes = recordBytes + capacity * MemoryLayout<UInt32>.stride
+        let pages = try Memory.map(byteCount: mappedBytes)
+        records = pages.bindMemory(to: Connection.self, capacity: capacity)
+        freeSlots = (pages + recordBytes).bindMemory(to: UInt32.self, capacity: capacity)
+    }
+
+    deinit { Memory.unmap(records, byteCount: mappedBytes) }
+
+    subscript(_ slot: UInt32) -> Connection {
+        @inline(__always) unsafeAddress { UnsafePointer(records + Int(slot)) }
+        @inline(__always) unsafeMutableAddress { records + Int(slot) }
+    }
+
+    /// Slots that are free.
+    var room: Int { capacity - count }
+
+    /// The name of the connection in a slot.
+    @inline(__always)
+    func id(of slot: UInt32) -> ConnectionID {
+        ConnectionID(slot: slot, generation: self[slot].generation)
+    }
+
+    /// Whether a generation is the current owner of a slot. The slot may be any number.
+    @inline(__always)
+    func isCurrent(slot: UInt32, generation: UInt32) -> Bool {
+        slot < UInt32(truncatingIfNeeded: usedSlots)
+            && self[slot].generation == generation && self[slot].flags.contains(.open)
+    }
+
+    /// Puts a connection into a free slot, or returns nil where none is left.
+    mutating func insert(_ descriptor: Descriptor) -> UInt32? {
+        let slot: UInt32
+        if freeSlotCount > 0 {
+            freeSlotCount -= 1
+            slot = freeSlots[freeSlotCount]
+        } else if usedSlots < capacity {
+            slot = UInt32(usedSlots)
+            usedSlots += 1
+        } else {
+            return nil
+        }
+        let generation = self[slot].generation
+        self[slot] = Connection()
+        self[slot].generation = generation
+        self[slot].descriptor = descriptor
+        self[slot].flags = .open
+        count += 1
+        return slot
+    }
+
+    /// Frees a slot. Its next owner has another generation.
+    mutating func remove(_ slot: UInt32) {
+        precondition(self[slot].flags.contains(.open) && self[slot].outbox.isEmpty)
+        self[slot].flags = []
+        self[slot].generation &+= 1
+        self[slot].descriptor = .none
+        freeSlots[freeSlotCount] = slot
+        freeSlotCount += 1
+        count -= 1
+    }
+}

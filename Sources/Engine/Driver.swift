@@ -1,0 +1,123 @@
+// Driver: the seam between the worker, which knows what connections mean, and the kernel interface that
+// moves their bytes. Both drivers speak of completed work: epoll's readiness is turned into it inside
+// the epoll driver. The choice of a driver is one `switch` at the start; from there everything is
+// specialised, and no call in the loop is indirect.
+
+public import Net
+
+/// A kernel interface. The worker calls a verb; the driver reports what came of it as events.
+///
+/// No verb is called while `hasRoom` is false.
+protocol Driver: ~Copyable {
+    /// Whether there is room for what one step of the worker can cause.
+    var hasRoom: Bool { get }
+
+    /// Monotonic nanoseconds.
+    func now() -> UInt64
+
+    /// Accepts on a listener. With `one` a single connection, otherwise until it ends.
+    mutating func accept(listener: Int, one: Bool, _ state: inout WorkerState)
+    /// Accepts no more. Returns whether that is so already; otherwise `.acceptEnded` will tell.
+    mutating func stopAccepting(listener: Int, _ state: inout WorkerState) -> Bool
+    /// Takes charge of an accepted connection.
+    mutating func adopt(_ slot: UInt32, _ state: inout WorkerState)
+
+    /// Makes a socket for an outgoing connection.
+    mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError>
+    /// Makes a connection to a target of the plan; ends with `.connected` or `.connectFailed`.
+    mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState)
+
+    /// Receives: `.received` follows for whatever arrives, until `.receiveEnded` or `.starved`.
+    mutating func receive(_ slot: UInt32, _ state: inout WorkerState)
+    /// Receives no more; ends with `.receiveStopped`. What the kernel has delivered still comes.
+    mutating func stopReceiving(_ slot: UInt32, _ state: inout WorkerState)
+
+    /// Whether a receive would find a buffer.
+    func canReceive(_ state: borrowing WorkerState) -> Bool
+    /// Makes buffers ready for receivers; returns how many are.
+    mutating func supplyReceivers(_ state: inout WorkerState) -> Int
+
+    /// Sends the first buffers of the outbox. Sets `.sending` where the outcome comes as `.sent`.
+    mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome
+
+    /// Sends FIN.
+    mutating func finish(_ slot: UInt32, _ state: inout WorkerState)
+    /// Brings everything in flight on a connection to its end, at once.
+    mutating func cut(_ slot: UInt32, _ state: inout WorkerState)
+    /// Closes the descriptor. Nothing is in flight.
+    mutating func close(_ descriptor: Descriptor, reset: Bool)
+
+    /// The one system call of a turn: hands over everything queued, and waits until something has
+    /// happened or the deadline (monotonic nanoseconds) has passed. Does not wait where `isIdle` is
+    /// false.
+    mutating func wait(until deadline: UInt64?, isIdle: Bool, _ state: inout WorkerState)
+    /// The next event of this turn.
+    mutating func next(_ state: inout WorkerState) -> Event?
+}
+
+/// What a driver is built for.
+public struct DriverPlan: Sendable {
+    /// The listening sockets of this worker.
+    public var listeners: [Descriptor] = []
+    /// Where connections can be made to.
+    public var targets: [SocketAddress] = []
+    /// Wakes the worker.
+    public var doorbell: Doorbell
+
+    /// A plan without listeners and targets.
+    public init(doorbell: Doorbell) { self.doorbell = doorbell }
+}
+
+/// What came of a send.
+enum SendOutcome {
+    /// `.sent` will tell.
+    case underWay
+    /// The kernel took so many bytes.
+    case sent(Int)
+    case failed(Errno)
+}
+
+/// What has happened. Plain values: an event costs no allocation.
+enum Event {
+    case accepted(listener: Int, Descriptor)
+    /// Accepting is over: asked for, or on an error.
+    case acceptEnded(listener: Int, Errno?)
+    case connected(UInt32)
+    case connectFailed(UInt32, Errno)
+    /// Bytes have arrived. The receive goes on if the connection's `.receiving` is still set.
+    case received(UInt32, BufferID)
+    /// The receive ended without bytes and without cause for concern: ask again if bytes are wanted.
+    case receiveStopped(UInt32)
+    /// The peer has sent FIN (nil), or the connection broke.
+    case receiveEnded(UInt32, Errno?)
+    /// No buffer was free.
+    case starved(UInt32)
+    case sent(UInt32, Int)
+    case sendFailed(UInt32, Errno)
+    /// Another thread rang.
+    case doorbell
+}
+
+/// What a worker and its driver share: everything of one core, and of nobody else.
+struct WorkerState: ~Copyable {
+    let limits: Limits
+    var connections: ConnectionTable
+    var buffers: BufferPool
+    var counters = Counters()
+    var deadlines = Deadlines()
+    /// Monotonic nanoseconds at the beginning of the turn.
+    var now: UInt64 = 0
+    /// Numbers the turns; wraps.
+    var turn: UInt32 = 0
+    /// Buffers that the driver leaves free for the handler to produce into.
+    let buffersKept: Int
+
+    init(limits: Limits, producing: Bool) throws(SystemError) {
+        let connections = try ConnectionTable(capacity: limits.connectionsMax)
+        let buffers = try BufferPool(limits: limits)
+        self.limits = limits
+        self.connections = connections
+        self.buffers = buffers
+        buffersKept = producing ? limits.bufferCount / 2 : 0
+    }
+}

@@ -1,0 +1,82 @@
+// Effects: what a handler wants done, queued during a call and applied by the worker after it. The
+// queue's size is fixed by the limits.
+
+import Net
+
+/// The wishes of a handler.
+public struct Effects: ~Copyable {
+    enum Effect {
+        case connect(target: Int, tag: UInt32)
+        case produce(ConnectionID)
+        case pause(ConnectionID)
+        case resume(ConnectionID)
+        case finish(ConnectionID)
+        case abort(ConnectionID)
+        case stop
+    }
+
+    /// Monotonic nanoseconds at the beginning of this turn.
+    public internal(set) var now: UInt64 = 0
+    /// Set by `wake(at:)`, taken by the worker.
+    var wakeMoment: UInt64?
+
+    private let queue: UnsafeMutablePointer<Effect>
+    private let capacity: Int
+    private var head = 0
+    private var count = 0
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        queue = .allocate(capacity: capacity)
+    }
+
+    deinit { queue.deallocate() }
+
+    /// Makes a connection to a target of the worker's plan; `tag` comes back in `opened` or
+    /// `connectFailed`.
+    public mutating func connect(to target: Int, tag: UInt32) {
+        append(.connect(target: target, tag: tag))
+    }
+
+    /// Has `produce` called until it returns 0, as far as buffers and the peer allow.
+    public mutating func produce(on connection: ConnectionID) { append(.produce(connection)) }
+
+    /// Stops reading from a connection until `resume`. What the kernel has delivered still comes.
+    public mutating func pause(_ connection: ConnectionID) { append(.pause(connection)) }
+
+    /// Reads again from a connection.
+    public mutating func resume(_ connection: ConnectionID) { append(.resume(connection)) }
+
+    /// Sends what is queued, then FIN. Bytes from the peer still come until its own FIN.
+    public mutating func finish(_ connection: ConnectionID) { append(.finish(connection)) }
+
+    /// Cuts a connection with RST: what is queued is dropped.
+    public mutating func abort(_ connection: ConnectionID) { append(.abort(connection)) }
+
+    /// Has `woke` called at a moment, in place of an earlier wish.
+    public mutating func wake(at moment: UInt64) { wakeMoment = moment }
+
+    /// Stops the worker.
+    public mutating func stop() { append(.stop) }
+
+    @inline(__always)
+    var isEmpty: Bool { count == 0 }
+
+    private mutating func append(_ effect: Effect) {
+        precondition(count < capacity, "a handler queued more effects than its limits allow")
+        var tail = head + count
+        if tail >= capacity { tail -= capacity }
+        (queue + tail).initialize(to: effect)
+        count += 1
+    }
+
+    @inline(__always)
+    mutating func popFirst() -> Effect? {
+        guard count > 0 else { return nil }
+        let effect = queue[head]
+        head += 1
+        if head == capacity { head = 0 }
+        count -= 1
+        return effect
+    }
+}

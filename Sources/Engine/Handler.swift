@@ -1,0 +1,98 @@
+// Handler: what a service or a workload is. It sees bytes and names of connections, never a driver, a
+// descriptor or a completion. It answers with a verdict and may queue effects, which the worker applies
+// after the call: so the same handler runs on either driver, and nothing is entered twice.
+
+public import Net
+
+/// What becomes of received bytes.
+public enum Verdict: Equatable, Sendable {
+    /// They go back to where they came from, in the buffer they arrived in.
+    case echo
+    /// They go to another connection, in the buffer they arrived in. Where that connection has ended
+    /// they are dropped.
+    case forward(to: ConnectionID)
+    /// They have been dealt with.
+    case consume
+    /// The connection is cut: what is queued is dropped.
+    case abort
+}
+
+/// The logic of one worker's connections. Every call comes from that worker's thread.
+public protocol Handler: ~Copyable, SendableMetatype {
+    /// Whether `produce` is ever asked for. A worker keeps buffers for it then.
+    static var produces: Bool { get }
+
+    /// The worker runs. Connections can be asked for.
+    mutating func started(_ effects: inout Effects)
+
+    /// A connection was accepted, or the one asked for under `tag` was made.
+    mutating func opened(_ connection: ConnectionID, tag: UInt32, _ effects: inout Effects)
+
+    /// A connection asked for could not be made.
+    mutating func connectFailed(tag: UInt32, _ error: Errno, _ effects: inout Effects)
+
+    /// Bytes have arrived. They are valid during the call.
+    mutating func received(
+        _ bytes: RawSpan,
+        on connection: ConnectionID,
+        _ effects: inout Effects
+    ) -> Verdict
+
+    /// Asked for by `Effects.produce(on:)`, and again until it returns 0: puts bytes to send on the
+    /// connection at the start of `bytes` and returns how many.
+    mutating func produce(
+        into bytes: inout MutableRawSpan,
+        on connection: ConnectionID,
+        _ effects: inout Effects
+    ) -> Int
+
+    /// The peer has sent FIN: it will send nothing more. What was received goes on being sent. Without
+    /// an effect to the contrary the connection then ends with our FIN.
+    mutating func peerFinished(_ connection: ConnectionID, _ effects: inout Effects)
+
+    /// The connection has ended; its name is void.
+    mutating func closed(_ connection: ConnectionID, _ end: ConnectionEnd, _ effects: inout Effects)
+
+    /// The moment asked for by `Effects.wake(at:)` has come, or another thread rang.
+    mutating func woke(_ effects: inout Effects)
+
+    /// The worker has ended; no further call follows.
+    mutating func stopped()
+}
+
+/// How a connection ended.
+public enum ConnectionEnd: Equatable, Sendable {
+    /// Both sides have sent FIN, and every byte was handed to the kernel.
+    case finished
+    /// This side cut it.
+    case aborted
+    /// It broke: the peer sent RST, or the network gave up.
+    case failed(Errno)
+}
+
+// What most handlers do.
+extension Handler where Self: ~Copyable {
+    public static var produces: Bool { false }
+    public mutating func started(_ effects: inout Effects) {}
+    public mutating func opened(
+        _ connection: ConnectionID,
+        tag: UInt32,
+        _ effects: inout Effects
+    ) {}
+    public mutating func connectFailed(tag: UInt32, _ error: Errno, _ effects: inout Effects) {}
+    public mutating func produce(
+        into bytes: inout MutableRawSpan,
+        on connection: ConnectionID,
+        _ effects: inout Effects
+    ) -> Int { 0 }
+    public mutating func peerFinished(_ connection: ConnectionID, _ effects: inout Effects) {
+        effects.finish(connection)
+    }
+    public mutating func closed(
+        _ connection: ConnectionID,
+        _ end: ConnectionEnd,
+        _ effects: inout Effects
+    ) {}
+    public mutating func woke(_ effects: inout Effects) {}
+    public mutating func stopped() {}
+}

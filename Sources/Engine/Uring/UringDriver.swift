@@ -1,0 +1,367 @@
+// UringDriver: the engine's verbs as submissions, and completions as the engine's events.
+//
+// What has to be kept straight here: a completion's token says which connection it was for, and which
+// owner of that slot; a buffer is taken only from a completion that carries one; a multishot operation
+// may end after any completion, also a good one; and nothing is submitted without room.
+
+import Net
+import URing
+
+/// What a token's operation means.
+private enum Operation: UInt8 {
+    case accept = 1
+    case receive
+    case send
+    case connect
+    case cancel
+    case close
+    case doorbell
+}
+
+/// A driver over io_uring.
+struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
+    private struct Listener {
+        var descriptor: Descriptor
+        var isAccepting = false
+    }
+
+    private var ring: R
+    private let usesMultishot: Bool
+    private let group = BufferGroup(rawValue: 0)
+    // How many buffers the kernel is offered. It starts small, so that they stay in the cache, and
+    // doubles whenever a receive finds none.
+    private var offeredBuffers: Int
+    private var listeners: [Listener]
+    private let targets: TargetTable
+    private let doorbell: Doorbell
+    private let pieces: UnsafeMutablePointer<Piece>
+
+    /// How many bytes of buffers are offered at first: about what a core's cache holds.
+    private static var offeredBytesAtFirst: Int { 4 << 20 }
+
+    init(
+        ring: consuming R,
+        usesMultishot: Bool,
+        plan: DriverPlan,
+        _ state: inout WorkerState
+    ) throws(SystemError) {
+        self.ring = ring
+        self.usesMultishot = usesMultishot
+        listeners = plan.listeners.map { Listener(descriptor: $0) }
+        targets = TargetTable(plan.targets)
+        doorbell = plan.doorbell
+        pieces = .allocate(capacity: Submission.pieceLimit)
+        let hot = max(2, Self.offeredBytesAtFirst / state.limits.bufferBytes)
+        offeredBuffers = min(hot, state.limits.bufferCount - state.buffersKept)
+        try self.ring.openGroup(group, entries: state.limits.bufferCount)
+        offerBuffers(&state)
+        watchDoorbell()
+    }
+
+    deinit { pieces.deallocate() }
+
+    var hasRoom: Bool {
+        @inline(__always) get { ring.submissionRoom >= Limits.submissionsPerStep }
+    }
+
+    @inline(__always)
+    func now() -> UInt64 { ring.now() }
+
+    // ---- accepting and connecting ----
+
+    mutating func accept(listener index: Int, one: Bool, _ state: inout WorkerState) {
+        guard !listeners[index].isAccepting else { return }
+        listeners[index].isAccepting = true
+        let descriptor = listeners[index].descriptor
+        ring.submit(
+            one || !usesMultishot ? .accept(descriptor) : .acceptMultishot(descriptor),
+            token: Token(operation: .accept, slot: UInt32(index))
+        )
+    }
+
+    mutating func stopAccepting(listener index: Int, _ state: inout WorkerState) -> Bool {
+        guard listeners[index].isAccepting else { return true }
+        cancel(Token(operation: .accept, slot: UInt32(index)))
+        return false
+    }
+
+    mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {}
+
+    mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError> {
+        ring.openSocket(family)
+    }
+
+    mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState) {
+        state.connections[slot].flags.insert(.connecting)
+        let address = targets[target]
+        ring.submit(
+            .connect(
+                state.connections[slot].descriptor,
+                address: address.bytes,
+                addressBytes: address.byteCount
+            ),
+            token: token(.connect, slot, state)
+        )
+    }
+
+    // ---- receiving and sending ----
+
+    @inline(__always)
+    mutating func receive(_ slot: UInt32, _ state: inout WorkerState) {
+        state.connections[slot].flags.insert(.receiving)
+        let descriptor = state.connections[slot].descriptor
+        ring.submit(
+            usesMultishot
+                ? .receiveMultishot(descriptor, into: group) : .receive(descriptor, into: group),
+            token: token(.receive, slot, state)
+        )
+    }
+
+    mutating func stopReceiving(_ slot: UInt32, _ state: inout WorkerState) {
+        guard !state.connections[slot].flags.contains(.receiveEnding) else { return }
+        state.connections[slot].flags.insert(.receiveEnding)
+        cancel(.receive, slot, state)
+    }
+
+    @inline(__always)
+    mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome {
+        state.connections[slot].flags.insert(.sending)
+        let descriptor = state.connections[slot].descriptor
+        let count = state.buffers.startSending(&state.connections[slot].outbox, into: pieces)
+        let token = token(.send, slot, state)
+        if count == 1 {
+            let piece = pieces[0]
+            ring.submit(
+                .send(descriptor, bytes: piece.bytes, byteCount: piece.byteCount),
+                token: token
+            )
+        } else {
+            ring.submit(
+                .sendPieces(descriptor, UnsafeBufferPointer(start: pieces, count: count)),
+                token: token
+            )
+        }
+        return .underWay
+    }
+
+    mutating func finish(_ slot: UInt32, _ state: inout WorkerState) {
+        ring.shutdown(state.connections[slot].descriptor, .writing)
+    }
+
+    mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
+        // Closing would not end what is in flight: each request holds the socket open by itself.
+        let flags = state.connections[slot].flags
+        if flags.contains(.receiving) { cancel(.receive, slot, state) }
+        if flags.contains(.sending) { cancel(.send, slot, state) }
+        if flags.contains(.connecting) { cancel(.connect, slot, state) }
+    }
+
+    mutating func close(_ descriptor: Descriptor, reset: Bool) {
+        if reset { ring.resetOnClose(descriptor) }
+        ring.submit(.close(descriptor), token: Token(operation: .close))
+    }
+
+    private mutating func cancel(_ target: Token) {
+        let token = Token(operation: .cancel, slot: target.slot, generation: target.generation)
+        ring.submit(.cancel(target), token: token)
+    }
+
+    private mutating func cancel(
+        _ operation: Operation,
+        _ slot: UInt32,
+        _ state: borrowing WorkerState
+    ) {
+        cancel(token(operation, slot, state))
+    }
+
+    private mutating func watchDoorbell() {
+        ring.submit(.pollReadable(doorbell.descriptor), token: Token(operation: .doorbell))
+    }
+
+    // ---- the turn ----
+
+    @inline(__always)
+    mutating func wait(until deadline: UInt64?, isIdle: Bool, _ state: inout WorkerState) {
+        offerBuffers(&state)
+        var failure: Errno?
+        if isIdle {
+            let now = deadline == nil ? 0 : ring.now()
+            let time = deadline.map { $0 > now ? $0 - now : 0 }
+            failure = ring.enter(waitingFor: 1, forAtMost: time)
+        } else {
+            failure = ring.enter(waitingFor: 0, forAtMost: nil)
+        }
+        if let failure { noteFailure(failure, &state) }
+        if ring.hasOverflowed { state.counters.completionOverflows += 1 }
+    }
+
+    @inline(never)
+    private mutating func noteFailure(_ failure: Errno, _ state: inout WorkerState) {
+        switch failure {
+        case .interrupted, .busy, .tryAgain, .outOfMemory:
+            // The kernel keeps what it did not take: it is handed over again next turn.
+            state.counters.interruptedWaits += 1
+        default:
+            preconditionFailure("io_uring_enter: \(failure)")
+        }
+    }
+
+    /// Keeps the kernel supplied, with the most recently used buffers first.
+    @inline(__always)
+    private mutating func offerBuffers(_ state: inout WorkerState) {
+        while state.buffers.kernelCount < offeredBuffers,
+            state.buffers.freeCount > state.buffersKept || state.buffers.kernelCount == 0,
+            let buffer = state.buffers.takeForKernel()
+        {
+            ring.provide(
+                ProvidedBuffer(
+                    id: buffer.rawValue,
+                    bytes: state.buffers.start(of: buffer),
+                    byteCount: state.buffers.bufferBytes
+                ),
+                to: group
+            )
+        }
+    }
+
+    @inline(__always)
+    func canReceive(_ state: borrowing WorkerState) -> Bool {
+        // Free buffers are offered before the receive is handed over.
+        state.buffers.kernelCount > 0 || state.buffers.freeCount > 0
+    }
+
+    mutating func supplyReceivers(_ state: inout WorkerState) -> Int {
+        offerBuffers(&state)
+        return state.buffers.kernelCount
+    }
+
+    @inline(__always)
+    mutating func next(_ state: inout WorkerState) -> Event? {
+        while let completion = ring.nextCompletion() {
+            let token = completion.token
+            switch Operation(rawValue: token.operation) {
+            case .receive:
+                if let event = receiveCompleted(completion, &state) { return event }
+            case .send:
+                guard isCurrent(token, &state) else { continue }
+                state.connections[token.slot].flags.remove(.sending)
+                return completion.result >= 0
+                    ? .sent(token.slot, Int(completion.result))
+                    : .sendFailed(token.slot, Errno(rawValue: -completion.result))
+            case .accept:
+                return acceptCompleted(completion, &state)
+            case .connect:
+                guard isCurrent(token, &state) else { continue }
+                state.connections[token.slot].flags.remove(.connecting)
+                return completion.result >= 0
+                    ? .connected(token.slot)
+                    : .connectFailed(token.slot, Errno(rawValue: -completion.result))
+            case .doorbell:
+                doorbell.silence()
+                watchDoorbell()
+                return .doorbell
+            case .cancel:
+                cancelFailed(token, &state)
+                continue
+            case .close:
+                preconditionFailure("close: \(Errno(rawValue: -completion.result))")
+            case nil:
+                preconditionFailure("a completion of nothing that was asked for")
+            }
+        }
+        return nil
+    }
+
+    /// A receive brought bytes, its end, or the want of a buffer.
+    @inline(__always)
+    private mutating func receiveCompleted(
+        _ completion: Completion,
+        _ state: inout WorkerState
+    ) -> Event? {
+        let slot = completion.token.slot
+        let current = isCurrent(completion.token, &state)
+        if let number = completion.bufferID {
+            let byteCount = max(0, Int(completion.result))
+            let buffer = state.buffers.received(number, byteCount: byteCount)
+            if current, byteCount > 0 {
+                if !completion.hasMore { receiveEnded(slot, &state) }
+                return .received(slot, buffer)
+            }
+            state.buffers.release(buffer)
+        }
+        guard current, !completion.hasMore else { return nil }
+        receiveEnded(slot, &state)
+        switch completion.result {
+        case 0:
+            return .receiveEnded(slot, nil)
+        case -Errno.noBufferSpace.rawValue:
+            offeredBuffers = min(offeredBuffers * 2, state.limits.bufferCount)
+            return .starved(slot)
+        case -Errno.canceled.rawValue, -Errno.interrupted.rawValue, -Errno.tryAgain.rawValue:
+            return .receiveStopped(slot)
+        default:
+            return .receiveEnded(slot, Errno(rawValue: -completion.result))
+        }
+    }
+
+    @inline(__always)
+    private func receiveEnded(_ slot: UInt32, _ state: inout WorkerState) {
+        state.connections[slot].flags.subtract([.receiving, .receiveEnding])
+    }
+
+    /// "Not found" or "too late". The operation's own completion tells what became of it; should none
+    /// come, a connection that is being cut is shut down, which ends everything.
+    private mutating func cancelFailed(_ token: Token, _ state: inout WorkerState) {
+        guard state.connections.isCurrent(slot: token.slot, generation: token.generation) else {
+            return
+        }
+        state.connections[token.slot].flags.remove(.receiveEnding)
+        if state.connections[token.slot].flags.contains(.aborting) {
+            ring.shutdown(state.connections[token.slot].descriptor, .both)
+        }
+    }
+
+    private mutating func acceptCompleted(
+        _ completion: Completion,
+        _ state: inout WorkerState
+    ) -> Event {
+        let index = Int(completion.token.slot)
+        if !completion.hasMore { listeners[index].isAccepting = false }
+        if completion.result >= 0 {
+            return .accepted(listener: index, Descriptor(rawValue: completion.result))
+        }
+        return .acceptEnded(listener: index, Errno(rawValue: -completion.result))
+    }
+
+    // ---- tokens ----
+
+    @inline(__always)
+    private func token(
+        _ operation: Operation,
+        _ slot: UInt32,
+        _ state: borrowing WorkerState
+    ) -> Token {
+        Token(
+            operation: operation,
+            slot: slot,
+            generation: state.connections[slot].generation
+        )
+    }
+
+    /// Whether a completion is for the present owner of its slot; counts it where it is not.
+    @inline(__always)
+    private func isCurrent(_ token: Token, _ state: inout WorkerState) -> Bool {
+        if state.connections.isCurrent(slot: token.slot, generation: token.generation) {
+            return true
+        }
+        state.counters.staleCompletions += 1
+        return false
+    }
+}
+
+extension Token {
+    @inline(__always)
+    fileprivate init(operation: Operation, slot: UInt32 = 0, generation: UInt32 = 0) {
+        self.init(operation: operation.rawValue, slot: slot, generation: generation)
+    }
+}

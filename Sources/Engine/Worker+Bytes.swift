@@ -1,0 +1,208 @@
+// The way of the bytes: received into a buffer, judged by the handler, queued in an outbox, sent, and
+// the buffer home again. Nothing is copied between receive and send.
+
+import Net
+
+extension Worker where D: ~Copyable, H: ~Copyable {
+    // ---- receiving ----
+
+    @inline(__always)
+    mutating func received(_ slot: UInt32, _ buffer: BufferID) {
+        let bytes = state.buffers.bytes(of: buffer)
+        state.counters.receives &+= 1
+        state.counters.bytesReceived &+= UInt64(bytes.count)
+        guard !state.connections[slot].flags.contains(.aborting) else {
+            state.buffers.release(buffer)
+            return closeIfIdle(slot)
+        }
+        let connection = state.connections.id(of: slot)
+        switch handler.received(bytes.bytes, on: connection, &effects) {
+        case .echo:
+            deliver(buffer, to: slot, from: slot)
+        case .forward(let target):
+            if let target = current(target) {
+                deliver(buffer, to: target, from: slot)
+            } else {
+                drop(buffer)
+            }
+        case .consume:
+            state.buffers.release(buffer)
+        case .abort:
+            state.buffers.release(buffer)
+            return abort(slot, .aborted)
+        }
+        if !state.connections[slot].flags.contains(.receiving) { receiveAgain(slot) }
+    }
+
+    /// Receives, unless there is a reason not to.
+    mutating func receiveIfWanted(_ slot: UInt32) {
+        let reasons: Connection.Flags = [
+            .receiving, .peerFinished, .throttled, .paused, .aborting, .connecting,
+        ]
+        guard state.connections[slot].flags.isDisjoint(with: reasons) else { return }
+        if driver.canReceive(state) {
+            driver.receive(slot, &state)
+        } else {
+            starved(slot)
+        }
+    }
+
+    /// A multishot receive has ended, as any may at any time.
+    private mutating func receiveAgain(_ slot: UInt32) {
+        guard state.connections[slot].flags.contains(.open) else { return }
+        state.counters.rearmed &+= 1
+        receiveIfWanted(slot)
+    }
+
+    mutating func receiveStopped(_ slot: UInt32) {
+        if state.connections[slot].flags.contains(.aborting) { return closeIfIdle(slot) }
+        receiveAgain(slot)
+    }
+
+    // ---- sending ----
+
+    /// Queues a buffer for a connection and sends it if nothing is ahead of it.
+    @inline(__always)
+    private mutating func deliver(_ buffer: BufferID, to target: UInt32, from source: UInt32) {
+        let flags = state.connections[target].flags
+        // A connection that is to finish still takes what was received before its FIN leaves.
+        guard flags.isDisjoint(with: [.finished, .aborting]) else { return drop(buffer) }
+        state.buffers.append(buffer, to: &state.connections[target].outbox)
+        state.connections[target].feeder = state.connections.id(of: source)
+        if !flags.contains(.sending) {
+            send(target)
+        } else if state.connections[target].outbox.byteCount > UInt32(state.limits.pendingBytesMax),
+            state.connections[target].sendTurn != state.turn
+        {
+            // A send that began in an earlier turn has not completed: the peer does not read.
+            throttle(source)
+        }
+    }
+
+    private mutating func drop(_ buffer: BufferID) {
+        state.counters.bytesDropped += UInt64(state.buffers[buffer].byteCount)
+        state.buffers.release(buffer)
+    }
+
+    /// Sends what is queued, as far as the driver does so at once.
+    @inline(__always)
+    mutating func send(_ slot: UInt32) {
+        while !state.connections[slot].outbox.isEmpty {
+            switch driver.send(slot, &state) {
+            case .underWay:
+                state.connections[slot].sendTurn = state.turn
+                return
+            case .sent(let byteCount):
+                account(slot, byteCount)
+            case .failed(let error):
+                return abort(slot, .failed(error))
+            }
+        }
+    }
+
+    @inline(__always)
+    mutating func sent(_ slot: UInt32, _ byteCount: Int) {
+        account(slot, byteCount)
+        let flags = state.connections[slot].flags
+        if flags.contains(.aborting) { return closeIfIdle(slot) }
+        send(slot)
+        if state.connections[slot].outbox.byteCount <= UInt32(state.limits.pendingBytesLow) {
+            resumeFeeder(of: slot)
+        }
+        if !flags.isDisjoint(with: [.producing, .finishing]) { continueProducing(slot) }
+    }
+
+    /// Notes what a send took, and brings its buffers home.
+    @inline(__always)
+    private mutating func account(_ slot: UInt32, _ byteCount: Int) {
+        state.counters.sends &+= 1
+        state.counters.bytesSent &+= UInt64(byteCount)
+        state.buffers.finishSending(&state.connections[slot].outbox, byteCount: byteCount)
+    }
+
+    private mutating func continueProducing(_ slot: UInt32) {
+        if state.connections[slot].flags.contains([.producing, .open]) { produce(slot) }
+        if state.connections[slot].flags.contains([.finishing, .open]) { finishIfDrained(slot) }
+    }
+
+    /// Asks the handler for bytes until it has none, the peer lags, or no buffer is free.
+    mutating func produce(_ slot: UInt32) {
+        guard state.connections[slot].flags.isDisjoint(with: [.finished, .aborting]) else { return }
+        let connection = state.connections.id(of: slot)
+        while state.connections[slot].outbox.byteCount < UInt32(state.limits.pendingBytesMax) {
+            guard let buffer = state.buffers.take() else {
+                starvedProducers.append(slot)
+                break
+            }
+            let memory = UnsafeMutableRawBufferPointer(
+                start: state.buffers.start(of: buffer),
+                count: state.buffers.bufferBytes
+            )
+            var bytes = memory.mutableBytes
+            let byteCount = handler.produce(into: &bytes, on: connection, &effects)
+            guard byteCount > 0 else {
+                state.buffers.release(buffer)
+                state.connections[slot].flags.remove(.producing)
+                break
+            }
+            state.buffers.fill(buffer, byteCount: byteCount)
+            state.buffers.append(buffer, to: &state.connections[slot].outbox)
+        }
+        if !state.connections[slot].flags.contains(.sending) { send(slot) }
+    }
+
+    // ---- back-pressure ----
+
+    private mutating func throttle(_ slot: UInt32) {
+        guard !state.connections[slot].flags.contains(.throttled) else { return }
+        state.counters.throttled += 1
+        state.connections[slot].flags.insert(.throttled)
+        if state.connections[slot].flags.contains(.receiving) { driver.stopReceiving(slot, &state) }
+    }
+
+    @inline(__always)
+    private mutating func resumeFeeder(of slot: UInt32) {
+        guard let feeder = current(state.connections[slot].feeder),
+            state.connections[feeder].flags.contains(.throttled)
+        else { return }
+        state.connections[feeder].flags.remove(.throttled)
+        receiveIfWanted(feeder)
+    }
+
+    // ---- want of buffers ----
+
+    /// A receive found no buffer: the connection waits its turn.
+    mutating func starved(_ slot: UInt32) {
+        if state.connections[slot].flags.contains(.aborting) { return closeIfIdle(slot) }
+        state.counters.starved += 1
+        starvedReceivers.append(slot)
+    }
+
+    /// Whether waiting would be wrong: buffers are there, and someone wants them.
+    var canFeedStarved: Bool {
+        @inline(__always) get { buffersReadyLastTurn > 0 }
+    }
+
+    /// Lets those who wait receive and produce again, now that buffers have come home.
+    ///
+    /// An eighth of the pool has to be ready: each connection let in may take several buffers, and
+    /// feeding one for every single buffer would only starve the next. Where no more come home from one
+    /// turn to the next, what is there has to do: the rest may be held for long.
+    mutating func feedStarved() {
+        let ready = driver.supplyReceivers(&state)
+        let isWorthwhile = ready >= max(1, state.limits.bufferCount / 8)
+        if ready > 0, isWorthwhile || ready == buffersReadyLastTurn {
+            var share = max(1, ready / 8)
+            while share > 0, driver.hasRoom, let slot = starvedReceivers.popFirst() {
+                guard state.connections[slot].flags.contains(.open) else { continue }
+                receiveIfWanted(slot)
+                share -= 1
+            }
+        }
+        while state.buffers.freeCount > 0, driver.hasRoom, let slot = starvedProducers.popFirst() {
+            if state.connections[slot].flags.contains([.open, .producing]) { produce(slot) }
+            applyEffects()
+        }
+        buffersReadyLastTurn = starvedReceivers.isEmpty ? 0 : ready
+    }
+}

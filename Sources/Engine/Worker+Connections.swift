@@ -1,0 +1,158 @@
+// The life of a connection: accepted or made, finished from either side, cut, closed. The slot is freed
+// only when nothing is in flight for it any more.
+
+import Net
+
+extension Worker where D: ~Copyable, H: ~Copyable {
+    // ---- accepting ----
+
+    mutating func accepted(_ index: Int, _ descriptor: Descriptor) {
+        listeners[index].pauseNanoseconds = Worker.firstAcceptPause
+        guard !isStopping, let slot = state.connections.insert(descriptor) else {
+            driver.close(descriptor, reset: false)
+            return
+        }
+        state.counters.accepted += 1
+        driver.adopt(slot, &state)
+        handler.opened(state.connections.id(of: slot), tag: 0, &effects)
+        receiveIfWanted(slot)
+        keepAccepting(index)
+    }
+
+    /// Accepts as long as there is room. A multishot accept takes everything that waits in the
+    /// listener's queue, so it is used only while all of that would fit; then one at a time.
+    mutating func keepAccepting(_ index: Int) {
+        guard !isStopping, listeners[index].isOpen, !listeners[index].isPaused else { return }
+        let room = state.connections.room
+        guard room > 0 else { return }
+        let queuedMax = listeners.count * Limits.acceptQueueMax
+        driver.accept(listener: index, one: room <= queuedMax, &state)
+    }
+
+    mutating func acceptEnded(_ index: Int, _ error: Errno?) {
+        if isStopping {
+            closeListener(index)
+            return
+        }
+        guard let error, error.exhaustsAccept else {
+            keepAccepting(index)
+            return
+        }
+        // Whoever waits in the listener's queue stays there. Accepting goes on after the pause, or as
+        // soon as a connection of our own ends.
+        state.counters.acceptFailures += 1
+        let pause = listeners[index].pauseNanoseconds
+        listeners[index].isPaused = true
+        listeners[index].pauseNanoseconds = min(pause * 2, Worker.longestAcceptPause)
+        state.deadlines.set(.acceptRetry, at: state.now + pause)
+    }
+
+    mutating func resumeAccepting() {
+        state.deadlines.clear(.acceptRetry)
+        for index in listeners.indices {
+            listeners[index].isPaused = false
+            keepAccepting(index)
+        }
+    }
+
+    // ---- connecting ----
+
+    mutating func connect(to target: Int, tag: UInt32) {
+        let descriptor: Descriptor
+        switch driver.openSocket(targets[target].family) {
+        case .success(let opened): descriptor = opened
+        case .failure(let error): return handler.connectFailed(tag: tag, error.code, &effects)
+        }
+        guard !isStopping, let slot = state.connections.insert(descriptor) else {
+            driver.close(descriptor, reset: false)
+            return handler.connectFailed(tag: tag, .noBufferSpace, &effects)
+        }
+        state.connections[slot].tag = tag
+        driver.connect(slot, target: target, &state)
+    }
+
+    mutating func connected(_ slot: UInt32) {
+        if state.connections[slot].flags.contains(.aborting) { return connectFailed(slot, .canceled) }
+        state.counters.connected += 1
+        let tag = state.connections[slot].tag
+        handler.opened(state.connections.id(of: slot), tag: tag, &effects)
+        receiveIfWanted(slot)
+    }
+
+    mutating func connectFailed(_ slot: UInt32, _ error: Errno) {
+        let tag = state.connections[slot].tag
+        driver.close(state.connections[slot].descriptor, reset: false)
+        state.connections.remove(slot)
+        handler.connectFailed(tag: tag, error, &effects)
+    }
+
+    // ---- ending ----
+
+    /// The peer has sent FIN (nil), or the connection broke.
+    mutating func receiveEnded(_ slot: UInt32, _ error: Errno?) {
+        if let error { return abort(slot, .failed(error)) }
+        state.connections[slot].flags.insert(.peerFinished)
+        if state.connections[slot].flags.contains(.aborting) { return closeIfIdle(slot) }
+        handler.peerFinished(state.connections.id(of: slot), &effects)
+        finishIfDrained(slot)
+    }
+
+    mutating func sendFailed(_ slot: UInt32, _ error: Errno) {
+        // What the kernel had not taken goes home with the rest of the outbox.
+        state.buffers.finishSending(&state.connections[slot].outbox, byteCount: 0)
+        abort(slot, .failed(error))
+    }
+
+    /// Sends FIN when everything queued has left, and closes when the peer's FIN has come too.
+    mutating func finishIfDrained(_ slot: UInt32) {
+        let flags = state.connections[slot].flags
+        guard flags.contains(.finishing), !flags.contains(.aborting),
+            state.connections[slot].outbox.isEmpty
+        else { return }
+        if flags.contains(.peerFinished) {
+            closeIfIdle(slot)
+        } else if !flags.contains(.finished), !flags.contains(.connecting) {
+            state.connections[slot].flags.insert(.finished)
+            driver.finish(slot, &state)
+        }
+    }
+
+    /// Ends a connection at once: what is queued is dropped, what is in flight is brought to its end.
+    mutating func abort(_ slot: UInt32, _ end: ConnectionEnd) {
+        if !state.connections[slot].flags.contains(.aborting) {
+            state.connections[slot].flags.insert(.aborting)
+            state.connections[slot].end = end
+            driver.cut(slot, &state)
+        }
+        closeIfIdle(slot)
+    }
+
+    /// Closes the descriptor and frees the slot once nothing is in flight.
+    mutating func closeIfIdle(_ slot: UInt32) {
+        let flags = state.connections[slot].flags
+        guard flags.isDisjoint(with: [.receiving, .sending, .connecting]) else { return }
+        let end = state.connections[slot].end
+        let connection = state.connections.id(of: slot)
+        let dropped = state.buffers.discard(&state.connections[slot].outbox)
+        state.counters.bytesDropped += UInt64(dropped)
+        driver.close(state.connections[slot].descriptor, reset: end == .aborted)
+        state.connections.remove(slot)
+        state.counters.closed += 1
+        handler.closed(connection, end, &effects)
+        // A descriptor and a slot have become free.
+        if state.deadlines.isSet(.acceptRetry) || state.connections.room == 1 { resumeAccepting() }
+    }
+}
+
+extension Errno {
+    /// Whether accepting failed for want of descriptors or memory: it would fail again at once. Any
+    /// other error concerns the one connection that was being accepted (accept(2)).
+    fileprivate var exhaustsAccept: Bool {
+        switch self {
+        case .canceled, .interrupted, .tryAgain, .connectionAborted, .protocolError, .notPermitted:
+            false
+        default:
+            true
+        }
+    }
+}

@@ -1,0 +1,239 @@
+// Worker: one core's share of the service. It asks its driver for what has happened, asks its handler
+// what that means, and does it. Here is the turn; what happens to a connection is in
+// Worker+Connections.swift, to its bytes in Worker+Bytes.swift.
+
+import Net
+
+/// The loop of one thread. It is made, runs and ends on that thread, and shares nothing with others but
+/// its `control`.
+struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
+    struct Listener {
+        var descriptor: Descriptor
+        /// How long accepting pauses when it fails for want of descriptors; doubles while it fails.
+        var pauseNanoseconds: UInt64 = Worker.firstAcceptPause
+        var isOpen = true
+        var isPaused = false
+    }
+
+    /// A walk over all connections at a stop.
+    struct Sweep {
+        var nextSlot: UInt32 = 0
+        var aborts: Bool
+    }
+
+    var driver: D
+    var state: WorkerState
+    var handler: H
+    var effects: Effects
+    let control: WorkerControl
+    let targets: [SocketAddress]
+    var listeners: [Listener]
+    // Connections that wait for a buffer, in the order in which they found none.
+    var starvedReceivers: SlotQueue
+    var starvedProducers: SlotQueue
+    var buffersReadyLastTurn = 0
+    var isStopping = false
+    var sweep: Sweep?
+    var hasSeenAllEvents = true
+
+    static var firstAcceptPause: UInt64 { 10 * .nanosecondsPerMillisecond }
+    static var longestAcceptPause: UInt64 { .nanosecondsPerSecond }
+    /// How long connections have to end by themselves at a stop.
+    static var stopGrace: UInt64 { .nanosecondsPerSecond }
+
+    init(
+        driver: consuming D,
+        state: consuming WorkerState,
+        handler: consuming H,
+        plan: DriverPlan,
+        control: WorkerControl
+    ) throws(SystemError) {
+        let receivers = try SlotQueue(capacity: state.limits.connectionsMax)
+        let producers = try SlotQueue(capacity: state.limits.connectionsMax)
+        starvedReceivers = receivers
+        starvedProducers = producers
+        effects = Effects(capacity: state.limits.effectsMax)
+        listeners = plan.listeners.map { Listener(descriptor: $0) }
+        targets = plan.targets
+        self.control = control
+        self.driver = driver
+        self.state = state
+        self.handler = handler
+    }
+
+    /// Runs until it is stopped and every connection has ended.
+    consuming func run() -> Counters {
+        refreshClock()
+        for index in listeners.indices { keepAccepting(index) }
+        handler.started(&effects)
+        applyEffects()
+        while !isDone { turn() }
+        handler.stopped()
+        let counters = state.counters
+        // The kernel lets go of the buffers before their memory goes.
+        _ = consume driver
+        _ = consume state
+        return counters
+    }
+
+    private var isDone: Bool {
+        isStopping && state.connections.count == 0 && !listeners.contains { $0.isOpen }
+    }
+
+    /// One turn: wait, handle what has happened, do what has become due.
+    @inline(__always)
+    mutating func turn() {
+        let isIdle = hasSeenAllEvents && effects.isEmpty && sweep == nil && !canFeedStarved
+        driver.wait(until: state.deadlines.next, isIdle: isIdle, &state)
+        refreshClock()
+        handleEvents()
+        passDeadlines()
+        if sweep != nil { continueSweep() }
+        if !starvedReceivers.isEmpty || !starvedProducers.isEmpty { feedStarved() }
+    }
+
+    @inline(__always)
+    private mutating func refreshClock() {
+        state.turn &+= 1
+        state.counters.turns &+= 1
+        state.now = driver.now()
+        effects.now = state.now
+    }
+
+    /// Handles events while there is room for what each may cause; the rest is for the next turn.
+    @inline(__always)
+    private mutating func handleEvents() {
+        applyEffects()
+        while driver.hasRoom {
+            guard let event = driver.next(&state) else {
+                hasSeenAllEvents = true
+                return
+            }
+            state.counters.events &+= 1
+            handle(event)
+            applyEffects()
+        }
+        hasSeenAllEvents = false
+    }
+
+    @inline(__always)
+    private mutating func handle(_ event: Event) {
+        switch event {
+        case .received(let slot, let buffer): received(slot, buffer)
+        case .sent(let slot, let byteCount): sent(slot, byteCount)
+        case .receiveStopped(let slot): receiveStopped(slot)
+        case .starved(let slot): starved(slot)
+        case .receiveEnded(let slot, let error): receiveEnded(slot, error)
+        case .sendFailed(let slot, let error): sendFailed(slot, error)
+        case .accepted(let index, let descriptor): accepted(index, descriptor)
+        case .acceptEnded(let index, let error): acceptEnded(index, error)
+        case .connected(let slot): connected(slot)
+        case .connectFailed(let slot, let error): connectFailed(slot, error)
+        case .doorbell: rang()
+        }
+    }
+
+    // ---- effects ----
+
+    @inline(__always)
+    mutating func applyEffects() {
+        if let moment = effects.wakeMoment {
+            state.deadlines.set(.handlerWake, at: moment)
+            effects.wakeMoment = nil
+        }
+        while !effects.isEmpty, driver.hasRoom, let effect = effects.popFirst() { apply(effect) }
+    }
+
+    private mutating func apply(_ effect: Effects.Effect) {
+        switch effect {
+        case .connect(let target, let tag):
+            connect(to: target, tag: tag)
+        case .produce(let connection):
+            guard let slot = current(connection) else { return }
+            state.connections[slot].flags.insert(.producing)
+            produce(slot)
+        case .pause(let connection):
+            guard let slot = current(connection) else { return }
+            state.connections[slot].flags.insert(.paused)
+            if state.connections[slot].flags.contains(.receiving) {
+                driver.stopReceiving(slot, &state)
+            }
+        case .resume(let connection):
+            guard let slot = current(connection) else { return }
+            state.connections[slot].flags.remove(.paused)
+            receiveIfWanted(slot)
+        case .finish(let connection):
+            guard let slot = current(connection) else { return }
+            state.connections[slot].flags.insert(.finishing)
+            finishIfDrained(slot)
+        case .abort(let connection):
+            guard let slot = current(connection) else { return }
+            abort(slot, .aborted)
+        case .stop:
+            stop()
+        }
+    }
+
+    /// The slot of a connection, or nil where it has ended.
+    func current(_ connection: ConnectionID) -> UInt32? {
+        state.connections.isCurrent(slot: connection.slot, generation: connection.generation)
+            ? connection.slot : nil
+    }
+
+    // ---- what falls due ----
+
+    @inline(__always)
+    private mutating func passDeadlines() {
+        guard let next = state.deadlines.next, next <= state.now else { return }
+        while driver.hasRoom, let purpose = state.deadlines.popDue(now: state.now) {
+            switch purpose {
+            case .acceptRetry: resumeAccepting()
+            case .handlerWake: handler.woke(&effects)
+            case .stop: sweep = Sweep(aborts: true)
+            }
+            applyEffects()
+        }
+    }
+
+    private mutating func rang() {
+        if control.isStopRequested { stop() }
+        handler.woke(&effects)
+    }
+
+    // ---- stopping ----
+
+    /// Accepts no more, lets every connection finish what it has, and ends.
+    mutating func stop() {
+        guard !isStopping else { return }
+        isStopping = true
+        sweep = Sweep(aborts: false)
+        state.deadlines.clear(.acceptRetry)
+        state.deadlines.set(.stop, at: state.now + Worker.stopGrace)
+        for index in listeners.indices where driver.stopAccepting(listener: index, &state) {
+            closeListener(index)
+        }
+    }
+
+    private mutating func continueSweep() {
+        guard var walk = sweep else { return }
+        while driver.hasRoom, walk.nextSlot < UInt32(state.connections.usedSlots) {
+            let slot = walk.nextSlot
+            walk.nextSlot += 1
+            guard state.connections[slot].flags.contains(.open) else { continue }
+            if walk.aborts || state.connections[slot].flags.contains(.connecting) {
+                abort(slot, .aborted)
+            } else {
+                state.connections[slot].flags.insert(.finishing)
+                finishIfDrained(slot)
+            }
+            applyEffects()
+        }
+        sweep = walk.nextSlot < UInt32(state.connections.usedSlots) ? walk : nil
+    }
+
+    mutating func closeListener(_ index: Int) {
+        guard listeners[index].isOpen else { return }
+        listeners[index].isOpen = false
+        driver.close(listeners[index].descriptor, reset: false)
+    }
+}

@@ -1,0 +1,236 @@
+// WorkerGroup: the threads of a service, one worker each, and the one switch that chooses a driver.
+
+public import Net
+import Synchronization
+import URing
+
+/// The kernel interface that moves the bytes.
+public enum Backend: String, Sendable, CaseIterable {
+    case uring
+    case epoll
+}
+
+/// What other threads may say to a worker.
+public final class WorkerControl: Sendable {
+    let doorbell: Doorbell
+    private let stop = Atomic<Bool>(false)
+
+    init() throws(SystemError) { doorbell = try Doorbell() }
+
+    var isStopRequested: Bool { stop.load(ordering: .acquiring) }
+
+    func requestStop() {
+        stop.store(true, ordering: .releasing)
+        doorbell.ring()
+    }
+}
+
+/// What a group of workers is to do.
+public struct GroupPlan: Sendable {
+    /// The kernel interface.
+    public var backend: Backend
+    /// Threads, each with a worker. At least 1.
+    public var workerCount = 1
+    /// The CPU of each worker, in turn; none are pinned where it is empty.
+    public var cpus: [Int32] = []
+    /// Capacities of each worker.
+    public var limits: Limits
+    /// Where to listen. Every worker gets a listener of its own for each.
+    public var listeners: [ListenOptions] = []
+    /// Where handlers may connect to.
+    public var targets: [SocketAddress] = []
+    /// The name of the threads, at most 11 bytes.
+    public var name = "worker"
+
+    /// A plan for one worker that neither listens nor connects.
+    public init(backend: Backend, limits: Limits) {
+        self.backend = backend
+        self.limits = limits
+    }
+}
+
+/// Running workers.
+public final class WorkerGroup: Sendable {
+    /// The addresses listened on, with the ports that the kernel chose.
+    public let addresses: [SocketAddress]
+    private let threads: [Thread]
+    private let controls: [WorkerControl]
+    private let outcome: Outcome
+
+    /// What the threads leave behind.
+    private final class Outcome: Sendable {
+        let counters = Mutex<[Counters]>([])
+        let failure = Mutex<SystemError?>(nil)
+        let started: Doorbell
+        init() throws(SystemError) { started = try Doorbell() }
+    }
+
+    /// Opens the listeners, starts the threads and returns when every worker runs.
+    ///
+    /// - Parameter makeHandler: called on each worker's thread with the worker's number.
+    /// - Throws: the first failure; nothing runs then.
+    public convenience init<H: Handler & ~Copyable>(
+        _ plan: GroupPlan,
+        _ makeHandler: @escaping @Sendable (Int) -> H
+    ) throws(StartFailure) {
+        let sockets = try ListenerSet(plan)
+        do throws(SystemError) {
+            try self.init(plan, sockets, makeHandler)
+        } catch {
+            throw .worker(error)
+        }
+    }
+
+    private init<H: Handler & ~Copyable>(
+        _ plan: GroupPlan,
+        _ sockets: ListenerSet,
+        _ makeHandler: @escaping @Sendable (Int) -> H
+    ) throws(SystemError) {
+        let outcome = try Outcome()
+        var controls: [WorkerControl] = []
+        var threads: [Thread] = []
+        for number in 0..<plan.workerCount {
+            let control = try WorkerControl()
+            var driverPlan = DriverPlan(doorbell: control.doorbell)
+            driverPlan.listeners = sockets.descriptors[number]
+            driverPlan.targets = plan.targets
+            let cpu = plan.cpus.isEmpty ? nil : plan.cpus[number % plan.cpus.count]
+            let thread = try Thread(name: "\(plan.name)-\(number)", cpu: cpu) { [driverPlan] in
+                WorkerGroup.work(number, plan, driverPlan, control, outcome, makeHandler)
+            }
+            controls.append(control)
+            threads.append(thread)
+        }
+        addresses = sockets.addresses
+        self.threads = threads
+        self.controls = controls
+        self.outcome = outcome
+        outcome.started.wait(forRings: plan.workerCount)
+        if let failure = outcome.failure.withLock({ $0 }) {
+            stop()
+            throw failure
+        }
+    }
+
+    /// Asks every worker to stop and waits until they have: connections finish what they hold, within
+    /// a second. Called once.
+    ///
+    /// - Returns: the counts of each worker.
+    @discardableResult
+    public func stop() -> [Counters] {
+        for control in controls { control.requestStop() }
+        return join()
+    }
+
+    /// Waits until the workers have stopped by themselves. Called once, unless `stop` is.
+    public func join() -> [Counters] {
+        for thread in threads { thread.join() }
+        return outcome.counters.withLock { $0 }
+    }
+
+    /// Wakes every handler.
+    public func wake() {
+        for control in controls { control.doorbell.ring() }
+    }
+
+    /// The one switch: from here on everything is specialised for the driver.
+    private static func work<H: Handler & ~Copyable>(
+        _ number: Int,
+        _ plan: GroupPlan,
+        _ driverPlan: DriverPlan,
+        _ control: WorkerControl,
+        _ outcome: Outcome,
+        _ makeHandler: @Sendable (Int) -> H
+    ) {
+        do throws(SystemError) {
+            var state = try WorkerState(limits: plan.limits, producing: H.produces)
+            let counters: Counters
+            switch plan.backend {
+            case .uring:
+                let driver = try UringDriver<KernelRing>(driverPlan, &state)
+                let worker = try Worker(
+                    driver: driver,
+                    state: state,
+                    handler: makeHandler(number),
+                    plan: driverPlan,
+                    control: control
+                )
+                outcome.started.ring()
+                counters = worker.run()
+            case .epoll:
+                let driver = try EpollDriver(driverPlan, &state)
+                let worker = try Worker(
+                    driver: driver,
+                    state: state,
+                    handler: makeHandler(number),
+                    plan: driverPlan,
+                    control: control
+                )
+                outcome.started.ring()
+                counters = worker.run()
+            }
+            outcome.counters.withLock { $0.append(counters) }
+        } catch {
+            outcome.failure.withLock { $0 = $0 ?? error }
+            outcome.started.ring()
+        }
+    }
+}
+
+/// The listening sockets of a group: one for each worker and address.
+private struct ListenerSet {
+    var addresses: [SocketAddress] = []
+    var descriptors: [[Descriptor]]
+
+    init(_ plan: GroupPlan) throws(StartFailure) {
+        descriptors = Array(repeating: [], count: plan.workerCount)
+        for options in plan.listeners {
+            do throws(SystemError) {
+                try open(options)
+            } catch {
+                for descriptor in descriptors.joined() { descriptor.close() }
+                throw .listener(options.address, error)
+            }
+        }
+    }
+
+    private mutating func open(_ options: ListenOptions) throws(SystemError) {
+        var options = options
+        options.sharesPort = descriptors.count > 1
+        if options.sharesPort { try Socket.claim(options.address) }
+        for number in descriptors.indices {
+            let descriptor = try Socket.listen(options)
+            descriptors[number].append(descriptor)
+            if number == 0 {
+                // Where the kernel chose the port, the other workers take the same.
+                options.address = try Socket.localAddress(of: descriptor)
+                addresses.append(options.address)
+            }
+        }
+    }
+}
+
+/// Why a group did not start.
+public enum StartFailure: Error, Equatable, Sendable {
+    /// An address could not be listened on.
+    case listener(SocketAddress, SystemError)
+    /// A worker could not be set up.
+    case worker(SystemError)
+
+    /// The cause, and the remedy where there is a usual one, in one line.
+    public var explanation: String {
+        switch self {
+        case .listener(let address, let error):
+            let remedy =
+                switch error.code {
+                case .addressInUse: "; stop the process that holds it, or listen elsewhere"
+                case .accessDenied: "; a port below 1024 needs root or CAP_NET_BIND_SERVICE"
+                case .addressNotAvailable: "; this host has no such address"
+                default: ""
+                }
+            return "cannot listen on \(address): \(error.code)\(remedy)"
+        case .worker(let error):
+            return "cannot start a worker: \(error)"
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// Latency: how long things took, in a histogram of fixed size, so that recording never allocates.
+
+internal import Histogram
+
+/// A record of durations from 1 ns to 100 s with three significant digits. Longer ones count as 100 s.
+public struct Latency: Sendable {
+    private var histogram: Histogram<UInt64>
+    /// The longest duration recorded, exactly.
+    public private(set) var longest: UInt64 = 0
+
+    private static let longestTrackable: UInt64 = 100_000_000_000
+
+    /// An empty record.
+    public init() {
+        histogram = Histogram(
+            lowestDiscernibleValue: 1,
+            highestTrackableValue: Latency.longestTrackable,
+            numberOfSignificantValueDigits: .three
+        )
+    }
+
+    /// How many durations were recorded.
+    public var count: UInt64 { histogram.totalCount }
+
+    /// Records a duration in nanoseconds.
+    public mutating func record(_ nanoseconds: UInt64) {
+        histogram.record(min(max(nanoseconds, 1), Latency.longestTrackable))
+        if nanoseconds > longest { longest = nanoseconds }
+    }
+
+    /// Adds another record's durations.
+    public mutating func add(_ other: Latency) {
+        histogram.add(other.histogram)
+        longest = max(longest, other.longest)
+    }
+
+    /// The duration that a share of all does not exceed: `percentile` from 0 to 100.
+    public func value(atPercentile percentile: Double) -> UInt64 {
+        count == 0 ? 0 : min(histogram.valueAtPercentile(percentile), longest)
+    }
+}
+
+/// The figures of a latency record that reports show, in nanoseconds.
+public struct LatencySummary: Codable, Equatable, Sendable {
+    public let p50: UInt64
+    public let p90: UInt64
+    public let p99: UInt64
+    public let p99_9: UInt64
+    public let p99_99: UInt64
+    public let max: UInt64
+
+    /// The figures of a record; zeros where it is empty.
+    public init(_ latency: Latency) {
+        p50 = latency.value(atPercentile: 50)
+        p90 = latency.value(atPercentile: 90)
+        p99 = latency.value(atPercentile: 99)
+        p99_9 = latency.value(atPercentile: 99.9)
+        p99_99 = latency.value(atPercentile: 99.99)
+        max = latency.longest
+    }
+}

@@ -1,0 +1,98 @@
+// Listening and connecting sockets: everything that is set once, before the first byte.
+
+import CLinux
+import Glibc
+
+/// How a listener is opened.
+public struct ListenOptions: Sendable {
+    /// The address to bind. Port 0 lets the kernel choose.
+    public var address: SocketAddress
+    /// How many finished handshakes wait for accept (listen(2)); the kernel clips it to somaxconn.
+    public var backlog: Int32 = 4096
+    /// Whether several listeners share the address, the kernel spreading connections over them
+    /// (SO_REUSEPORT, socket(7)).
+    public var sharesPort = false
+
+    /// Options for an address, everything else by default.
+    public init(address: SocketAddress) { self.address = address }
+}
+
+/// Makes and sets sockets.
+public enum Socket {
+    /// A listening socket. TCP_NODELAY is set on it and inherited by what it accepts; SO_REUSEADDR
+    /// lets a restart bind while old connections sit in TIME_WAIT; an IPv6 wildcard takes IPv4 too.
+    public static func listen(_ options: ListenOptions) throws(SystemError) -> Descriptor {
+        let descriptor = try bound(options)
+        do throws(SystemError) {
+            try set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
+            try SystemError.check("listen", clinux_listen(descriptor.rawValue, options.backlog))
+        } catch {
+            descriptor.close()
+            throw error
+        }
+        return descriptor
+    }
+
+    /// Fails where another process holds the address. SO_REUSEPORT would silently share it with any
+    /// process of the same user, so the claim is tried without it first.
+    public static func claim(_ address: SocketAddress) throws(SystemError) {
+        try bound(ListenOptions(address: address)).close()
+    }
+
+    /// A socket for an outgoing connection: non-blocking, TCP_NODELAY.
+    public static func outgoing(_ family: SocketAddress.Family) throws(SystemError) -> Descriptor {
+        let descriptor = try make(family)
+        do throws(SystemError) {
+            try set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
+        } catch {
+            descriptor.close()
+            throw error
+        }
+        return descriptor
+    }
+
+    /// The address that a socket is bound to.
+    public static func localAddress(of descriptor: Descriptor) throws(SystemError) -> SocketAddress {
+        var storage = sockaddr_in6()
+        var length = UInt32(SocketAddress.storageBytes)
+        try SystemError.check(
+            "getsockname",
+            clinux_local_address(descriptor.rawValue, &storage, &length)
+        )
+        guard let address = withUnsafeBytes(of: &storage, { SocketAddress($0.baseAddress) }) else {
+            throw SystemError("getsockname", .invalidArgument)
+        }
+        return address
+    }
+
+    /// Sets an integer option (setsockopt(2)).
+    static func set(
+        _ descriptor: Descriptor,
+        _ level: Int,
+        _ name: Int32,
+        _ value: Int32
+    ) throws(SystemError) {
+        let result = clinux_set_option(descriptor.rawValue, Int32(level), name, value)
+        try SystemError.check("setsockopt", result)
+    }
+
+    private static func make(_ family: SocketAddress.Family) throws(SystemError) -> Descriptor {
+        let number = clinux_socket(family == .v4 ? AF_INET : AF_INET6)
+        return Descriptor(rawValue: try SystemError.check("socket", number))
+    }
+
+    private static func bound(_ options: ListenOptions) throws(SystemError) -> Descriptor {
+        let descriptor = try make(options.address.family)
+        do throws(SystemError) {
+            try set(descriptor, Int(SOL_SOCKET), SO_REUSEADDR, 1)
+            if options.sharesPort { try set(descriptor, Int(SOL_SOCKET), SO_REUSEPORT, 1) }
+            if options.address.family == .v6 { try set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0) }
+            let result = options.address.withKernelForm { clinux_bind(descriptor.rawValue, $0, $1) }
+            try SystemError.check("bind", result)
+        } catch {
+            descriptor.close()
+            throw error
+        }
+        return descriptor
+    }
+}

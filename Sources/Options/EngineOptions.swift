@@ -1,0 +1,108 @@
+// The options that both executables have for their engine: the backend, the workers, and where these
+// run.
+
+public import ArgumentParser
+public import Engine
+import Net
+import URing
+
+/// `--backend`.
+public enum BackendChoice: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case auto
+    case uring
+    case epoll
+}
+
+/// A backend, and how it came to be chosen.
+public struct ChosenBackend: Sendable {
+    /// The backend.
+    public let backend: Backend
+    /// For people: its kernel features, or why it is not io_uring.
+    public let explanation: String
+}
+
+extension BackendChoice {
+    /// Tries io_uring where it is wanted.
+    ///
+    /// - Throws: `Failure` where io_uring was demanded and cannot be had.
+    public func resolve() throws -> ChosenBackend {
+        guard self != .epoll else { return ChosenBackend(backend: .epoll, explanation: "epoll") }
+        do throws(Unavailable) {
+            let capabilities = try Capabilities.probe()
+            return ChosenBackend(backend: .uring, explanation: "io_uring (\(capabilities.summary))")
+        } catch {
+            guard self == .auto else {
+                throw Failure(
+                    .couldNotRun,
+                    "io_uring cannot be used: \(error.cause); to mend it: \(error.remedy)"
+                )
+            }
+            return ChosenBackend(
+                backend: .epoll,
+                explanation: "epoll, since io_uring cannot be used: \(error.cause)"
+            )
+        }
+    }
+}
+
+/// `--workers`.
+public enum WorkerCount: ExpressibleByArgument, Equatable, Sendable {
+    /// One for each CPU that the process may run on.
+    case auto
+    case count(Int)
+
+    public init?(argument: String) {
+        if argument == "auto" {
+            self = .auto
+        } else if let number = Int(argument) {
+            self = .count(number)
+        } else {
+            return nil
+        }
+    }
+
+    public var defaultValueDescription: String {
+        switch self {
+        case .auto: "auto"
+        case .count(let number): "\(number)"
+        }
+    }
+
+    /// The number of workers on a host that allows `cpus`.
+    public func resolve(cpus: Int) throws -> Int {
+        guard case .count(let number) = self else { return max(1, cpus) }
+        guard (1...1024).contains(number) else {
+            throw Failure(.usage, "--workers must be from 1 to 1024, or auto, not \(number)")
+        }
+        return number
+    }
+}
+
+/// Makes room for descriptors.
+public enum DescriptorRoom {
+    /// Descriptors that a process needs beside its connections: standard streams, listeners, rings,
+    /// doorbells, and what a library opens for a moment.
+    public static let reserve = 128
+
+    /// How many connections the hard limit allows at most.
+    public static var connectionsAllowed: Int {
+        max(1, Int(clamping: DescriptorLimit.current().hard) - reserve)
+    }
+
+    /// Raises the soft limit for a number of connections.
+    public static func prepare(forConnections count: Int) throws {
+        guard count <= connectionsAllowed else {
+            throw Failure(
+                .usage,
+                "\(count) connections need \(count + reserve) descriptors, but the limit is "
+                    + "\(DescriptorLimit.current().hard) (ulimit -Hn); at most "
+                    + "\(connectionsAllowed) connections fit"
+            )
+        }
+        do {
+            try DescriptorLimit.raise(to: UInt64(count + reserve))
+        } catch {
+            throw Failure(.couldNotRun, "cannot raise the descriptor limit: \(error)")
+        }
+    }
+}

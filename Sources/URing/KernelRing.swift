@@ -1,0 +1,202 @@
+// KernelRing: the ring of the running kernel. One thread makes it, enters it and destroys it.
+
+internal import CURing
+public import Net
+
+/// An io_uring instance (io_uring(7)).
+///
+/// It belongs to the thread that makes it: with SINGLE_ISSUER the kernel refuses any other.
+public struct KernelRing: Ring, ~Copyable {
+    /// Sizes and features to ask for.
+    public struct Options: Sendable {
+        /// Submissions that fit between two enters. A power of two.
+        public var submissionEntries: Int
+        /// Completions that fit between two enters. A power of two.
+        public var completionEntries: Int
+        /// Set-up flags to do without even where the kernel has them.
+        public var refusedFlags: SetupFlags = []
+        /// Without them every receive and accept is asked for one at a time, as before Linux 6.0.
+        public var usesMultishot = true
+
+        /// Options for two queue sizes, every feature on.
+        public init(submissionEntries: Int, completionEntries: Int) {
+            self.submissionEntries = submissionEntries
+            self.completionEntries = completionEntries
+        }
+    }
+
+    // The C structure lives at a fixed address: the kernel and liburing keep pointers into it.
+    private let ring: UnsafeMutablePointer<curing_ring>
+    // Completions between head and tail have been seen and are not yet given back.
+    private var head: UInt32
+    private var tail: UInt32
+
+    /// Opens a ring on the calling thread, stepping down the set-up ladder where the kernel is older,
+    /// and halving the sizes where memory is short (RLIMIT_MEMLOCK).
+    public init(_ options: Options) throws(SystemError) {
+        let ring = UnsafeMutablePointer<curing_ring>.allocate(capacity: 1)
+        var request = curing_options(
+            submission_entries: UInt32(options.submissionEntries),
+            completion_entries: UInt32(options.completionEntries),
+            refused_flags: options.refusedFlags.rawValue
+        )
+        let result = curing_open(ring, &request)
+        guard result == 0 else {
+            ring.deallocate()
+            throw SystemError("io_uring_setup", Errno(rawValue: -result))
+        }
+        self.ring = ring
+        head = curing_completion_head(ring)
+        tail = head
+    }
+
+    deinit {
+        curing_close(ring)
+        ring.deallocate()
+    }
+
+    /// The set-up flags that the ladder ended with.
+    public var setupFlags: SetupFlags { SetupFlags(rawValue: ring.pointee.setup_flags) }
+
+    /// The feature bits of the kernel (io_uring_setup(2)).
+    var features: UInt32 { ring.pointee.ring.features }
+
+    /// The sizes of the queues after clamping and halving.
+    public var entries: (submissions: Int, completions: Int) {
+        (Int(ring.pointee.ring.sq.ring_entries), Int(ring.pointee.ring.cq.ring_entries))
+    }
+
+    public var submissionRoom: Int {
+        @inline(__always) get { Int(curing_submission_room(ring)) }
+    }
+
+    public var hasOverflowed: Bool {
+        @inline(__always) get { curing_overflowed(ring) }
+    }
+
+    @inline(__always)
+    public mutating func submit(_ submission: Submission, token: Token) {
+        let token = token.rawValue
+        switch submission {
+        case .acceptMultishot(let listener):
+            curing_accept(ring, listener.rawValue, true, token)
+        case .accept(let listener):
+            curing_accept(ring, listener.rawValue, false, token)
+        case .connect(let descriptor, let address, let addressBytes):
+            curing_connect(ring, descriptor.rawValue, address, addressBytes, token)
+        case .receiveMultishot(let descriptor, let group):
+            curing_receive(ring, descriptor.rawValue, group.rawValue, true, token)
+        case .receive(let descriptor, let group):
+            curing_receive(ring, descriptor.rawValue, group.rawValue, false, token)
+        case .send(let descriptor, let bytes, let byteCount):
+            let count = UInt32(truncatingIfNeeded: byteCount)
+            curing_send(ring, descriptor.rawValue, bytes, count, token)
+        case .sendPieces(let descriptor, let pieces):
+            sendPieces(descriptor, pieces, token)
+        case .pollReadable(let descriptor):
+            curing_poll_readable(ring, descriptor.rawValue, token)
+        case .cancel(let target):
+            curing_cancel(ring, target.rawValue, token)
+        case .close(let descriptor):
+            curing_close_descriptor(ring, descriptor.rawValue, token)
+        }
+    }
+
+    private func sendPieces(
+        _ descriptor: Descriptor,
+        _ pieces: UnsafeBufferPointer<Piece>,
+        _ token: UInt64
+    ) {
+        precondition(pieces.count <= Submission.pieceLimit)
+        for index in 0..<pieces.count {
+            let piece = pieces[index]
+            curing_set_piece(ring, UInt32(index), piece.bytes, piece.byteCount)
+        }
+        curing_send_vector(ring, descriptor.rawValue, UInt32(pieces.count), token)
+    }
+
+    @inline(__always)
+    public mutating func enter(
+        waitingFor completions: Int,
+        forAtMost nanoseconds: UInt64?
+    ) -> Errno? {
+        curing_commit_buffers(ring)
+        curing_completion_advance(ring, head)
+        let timeout = nanoseconds.map { Int64(clamping: $0) } ?? -1
+        let result = curing_enter(ring, UInt32(truncatingIfNeeded: completions), timeout)
+        tail = curing_completion_tail(ring)
+        guard result < 0, result != -ETIME else { return nil }
+        return Errno(rawValue: -result)
+    }
+
+    @inline(__always)
+    public mutating func nextCompletion() -> Completion? {
+        guard head != tail else { return nil }
+        let entry = curing_completion_at(ring, head)
+        head &+= 1
+        return Completion(kernelToken: entry.token, result: entry.result, flags: entry.flags)
+    }
+
+    public mutating func openGroup(_ group: BufferGroup, entries: Int) throws(SystemError) {
+        precondition(entries > 0 && entries <= 32768 && entries & (entries - 1) == 0)
+        let result = curing_open_group(ring, group.rawValue, UInt32(entries))
+        try SystemError.check("io_uring_register(PBUF_RING)", result)
+    }
+
+    @inline(__always)
+    public mutating func provide(_ buffer: ProvidedBuffer, to group: BufferGroup) {
+        let count = UInt32(truncatingIfNeeded: buffer.byteCount)
+        curing_provide(ring, group.rawValue, buffer.bytes, count, buffer.id)
+    }
+
+    public mutating func openSocket(
+        _ family: SocketAddress.Family
+    ) -> Result<Descriptor, SystemError> {
+        Result { () throws(SystemError) in try Socket.outgoing(family) }
+    }
+
+    public mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) {
+        switch direction {
+        // OP_SHUTDOWN always goes to a kernel worker thread: the plain call is cheaper.
+        case .writing: descriptor.shutdownWriting()
+        case .both: descriptor.shutdownBoth()
+        }
+    }
+
+    public mutating func resetOnClose(_ descriptor: Descriptor) { descriptor.resetOnClose() }
+
+    @inline(__always)
+    public func now() -> UInt64 { Clock.monotonicNanoseconds() }
+
+    /// Whether the kernel knows an operation (IORING_REGISTER_PROBE).
+    func supports(_ opcode: io_uring_op) -> Bool { curing_supports(ring, Int32(opcode.rawValue)) > 0 }
+
+    /// Whether buffer rings and multishot receive work here, found out by receiving one byte.
+    func probeMultishotReceive() throws(SystemError) {
+        try SystemError.check("io_uring multishot receive", curing_probe_multishot(ring))
+    }
+}
+
+extension Completion {
+    @inline(__always)
+    init(kernelToken: UInt64, result: Int32, flags: UInt32) {
+        token = Token(rawValue: kernelToken)
+        self.result = result
+        self.flags = flags
+    }
+}
+
+/// Set-up flags of a ring (io_uring_setup(2)).
+public struct SetupFlags: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// Completions run only inside our own enter, in one batch. Linux 6.1.
+    public static let deferTaskrun = SetupFlags(rawValue: CURING_SETUP_DEFER_TASKRUN)
+    /// One thread submits. Linux 6.0.
+    public static let singleIssuer = SetupFlags(rawValue: CURING_SETUP_SINGLE_ISSUER)
+    /// No interrupt to our CPU when a completion arrives. Linux 5.19.
+    public static let cooperativeTaskrun = SetupFlags(rawValue: CURING_SETUP_COOP_TASKRUN)
+    /// One bad submission does not stop its batch. Linux 5.18.
+    public static let submitAll = SetupFlags(rawValue: CURING_SETUP_SUBMIT_ALL)
+}

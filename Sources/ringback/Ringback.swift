@@ -1,0 +1,16 @@
+// ringback: the server's command line.
+
+import ArgumentParser
+import Options
+
+@main
+struct Ringback: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ringback",
+        abstract: "A TCP echo service on io_uring, with an epoll backend of equal rank.",
+        version: "0.1.0",
+        subcommands: [EchoCommand.self]
+    )
+
+    static func main() { CommandRunner.run(Ringback.self) }
+}

@@ -1,0 +1,26 @@
+// What the server says of its work when it stops.
+
+import Engine
+
+/// The counts of all workers in one line.
+struct StopReport {
+    let line: String
+
+    init(_ workers: [Counters], backend: Backend) {
+        var sum = Counters()
+        for counters in workers { sum.add(counters) }
+        var parts = Counters.fields.map { "\($0.name)=\(sum[keyPath: $0.path])" }
+        // A turn is one io_uring_enter or one epoll_wait. Under load it serves many messages.
+        let name = backend == .uring ? "enters_per_receive" : "waits_per_receive"
+        parts.append("\(name)=\(StopReport.ratio(sum.turns, sum.receives))")
+        line = parts.joined(separator: " ")
+    }
+
+    /// A quotient with three decimals, or "none".
+    private static func ratio(_ dividend: UInt64, _ divisor: UInt64) -> String {
+        guard divisor > 0 else { return "none" }
+        let thousandths = dividend * 1000 / divisor
+        let decimals = String(thousandths % 1000)
+        return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - decimals.count) + decimals
+    }
+}

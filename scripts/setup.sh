@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing, without asking. Says plainly what to do where it may
+# not install.
+set -euo pipefail
+
+# command or file that shows the package is there : package
+needs=(
+    "/usr/include/liburing.h:liburing-dev"
+    "nc:netcat-openbsd"
+)
+
+missing=()
+for need in "${needs[@]}"; do
+    sign=${need%%:*}
+    package=${need##*:}
+    [[ -e $sign ]] || command -v "$sign" >/dev/null 2>&1 || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+install=(apt-get install -y -qq --no-install-recommends "${missing[@]}")
+if [[ $(id -u) -ne 0 ]]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        install=(sudo -n env DEBIAN_FRONTEND=noninteractive "${install[@]}")
+        update=(sudo -n apt-get update -qq)
+    else
+        echo "setup: ${missing[*]} missing and this user may not install; run as root:" >&2
+        echo "  apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+else
+    export DEBIAN_FRONTEND=noninteractive
+    update=(apt-get update -qq)
+fi
+echo "setup: installing ${missing[*]}" >&2
+"${install[@]}" >/dev/null 2>&1 || { "${update[@]}" && "${install[@]}" >/dev/null; } || {
+    echo "setup: could not install ${missing[*]}; try: apt-get install ${missing[*]}" >&2
+    exit 1
+}
