@@ -72,6 +72,22 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+
+        .target(
+            name: "Support",
+            dependencies: ["Engine", "Net", "Services"],
+            path: "Tests/Support",
+            exclude: ["allocation-counter.c"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: strict),
+        .testTarget(name: "URingTests", dependencies: ["URing", "Net"], swiftSettings: strict),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "Load", "Net", "Services", "Support"], swiftSettings: strict),
+        .testTarget(name: "LoadTests", dependencies: ["Load", "Engine", "Net", "Support"], swiftSettings: strict),
+        .testTarget(name: "MeasureTests", dependencies: ["Measure", "Net"], swiftSettings: strict),
+        .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),
+        .testTarget(name: "EndToEndTests", dependencies: ["Net", "Support"], swiftSettings: strict),
+        .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -8,7 +8,7 @@ public import Net
 /// A kernel interface. The worker calls a verb; the driver reports what came of it as events.
 ///
 /// No verb is called while `hasRoom` is false.
-protocol Driver: ~Copyable {
+public protocol Driver: ~Copyable {
     /// Whether there is room for what one step of the worker can cause.
     var hasRoom: Bool { get }
 
@@ -69,7 +69,7 @@ public struct DriverPlan: Sendable {
 }
 
 /// What came of a send.
-enum SendOutcome {
+public enum SendOutcome {
     /// `.sent` will tell.
     case underWay
     /// The kernel took so many bytes.
@@ -78,7 +78,7 @@ enum SendOutcome {
 }
 
 /// What has happened. Plain values: an event costs no allocation.
-enum Event {
+public enum Event {
     case accepted(listener: Int, Descriptor)
     /// Accepting is over: asked for, or on an error.
     case acceptEnded(listener: Int, Errno?)
@@ -99,7 +99,7 @@ enum Event {
 }
 
 /// What a worker and its driver share: everything of one core, and of nobody else.
-struct WorkerState: ~Copyable {
+public struct WorkerState: ~Copyable {
     let limits: Limits
     var connections: ConnectionTable
     var buffers: BufferPool

@@ -10,6 +10,8 @@ import Net
 struct SlotQueue: ~Copyable {
     private let links: UnsafeMutablePointer<UInt32>
     private let mappedBytes: Int
+    /// How many slots are in the queue.
+    private(set) var count = 0
     private var first = SlotQueue.end
     private var last = SlotQueue.end
 
@@ -40,6 +42,7 @@ struct SlotQueue: ~Copyable {
             links[Int(last &- 2)] = slot &+ 2
         }
         last = slot &+ 2
+        count &+= 1
     }
 
     /// Takes the first slot out.
@@ -49,6 +52,7 @@ struct SlotQueue: ~Copyable {
         let slot = first &- 2
         first = links[Int(slot)]
         links[Int(slot)] = SlotQueue.absent
+        count &-= 1
         if first == SlotQueue.end { last = SlotQueue.end }
         return slot
     }

@@ -12,7 +12,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         state.counters.receives &+= 1
         state.counters.bytesReceived &+= UInt64(bytes.count)
         guard !state.connections[slot].flags.contains(.aborting) else {
-            state.buffers.release(buffer)
+            drop(buffer)
             return closeIfIdle(slot)
         }
         let connection = state.connections.id(of: slot)
@@ -128,12 +128,20 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Asks the handler for bytes until it has none, the peer lags, or no buffer is free.
     mutating func produce(_ slot: UInt32) {
         guard state.connections[slot].flags.isDisjoint(with: [.finished, .aborting]) else { return }
+        fillOutbox(slot)
+        guard !state.connections[slot].flags.contains(.sending) else { return }
+        send(slot)
+        // Where everything left at once there may be more: in a later turn, for others wait too.
+        let flags = state.connections[slot].flags
+        if flags.contains([.open, .producing]), !flags.contains(.sending) {
+            waitingProducers.append(slot)
+        }
+    }
+
+    private mutating func fillOutbox(_ slot: UInt32) {
         let connection = state.connections.id(of: slot)
         while state.connections[slot].outbox.byteCount < UInt32(state.limits.pendingBytesMax) {
-            guard let buffer = state.buffers.take() else {
-                starvedProducers.append(slot)
-                break
-            }
+            guard let buffer = state.buffers.take() else { return waitingProducers.append(slot) }
             let memory = UnsafeMutableRawBufferPointer(
                 start: state.buffers.start(of: buffer),
                 count: state.buffers.bufferBytes
@@ -143,12 +151,11 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             guard byteCount > 0 else {
                 state.buffers.release(buffer)
                 state.connections[slot].flags.remove(.producing)
-                break
+                return
             }
             state.buffers.fill(buffer, byteCount: byteCount)
             state.buffers.append(buffer, to: &state.connections[slot].outbox)
         }
-        if !state.connections[slot].flags.contains(.sending) { send(slot) }
     }
 
     // ---- back-pressure ----
@@ -179,11 +186,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     /// Whether waiting would be wrong: buffers are there, and someone wants them.
-    var canFeedStarved: Bool {
-        @inline(__always) get { buffersReadyLastTurn > 0 }
+    var canFeed: Bool {
+        @inline(__always) get {
+            buffersReadyLastTurn > 0 || (!waitingProducers.isEmpty && state.buffers.freeCount > 0)
+        }
     }
 
-    /// Lets those who wait receive and produce again, now that buffers have come home.
+    /// Lets those who wait receive again, now that buffers have come home.
     ///
     /// An eighth of the pool has to be ready: each connection let in may take several buffers, and
     /// feeding one for every single buffer would only starve the next. Where no more come home from one
@@ -199,10 +208,18 @@ extension Worker where D: ~Copyable, H: ~Copyable {
                 share -= 1
             }
         }
-        while state.buffers.freeCount > 0, driver.hasRoom, let slot = starvedProducers.popFirst() {
+        buffersReadyLastTurn = starvedReceivers.isEmpty ? 0 : ready
+    }
+
+    /// Lets each of those who have more to produce do so once.
+    mutating func resumeProducers() {
+        var rest = waitingProducers.count
+        while rest > 0, state.buffers.freeCount > 0, driver.hasRoom,
+            let slot = waitingProducers.popFirst()
+        {
+            rest -= 1
             if state.connections[slot].flags.contains([.open, .producing]) { produce(slot) }
             applyEffects()
         }
-        buffersReadyLastTurn = starvedReceivers.isEmpty ? 0 : ready
     }
 }

@@ -6,6 +6,7 @@ import Net
 extension Worker where D: ~Copyable, H: ~Copyable {
     // ---- accepting ----
 
+    @inline(never)
     mutating func accepted(_ index: Int, _ descriptor: Descriptor) {
         listeners[index].pauseNanoseconds = Worker.firstAcceptPause
         guard !isStopping, let slot = state.connections.insert(descriptor) else {
@@ -21,6 +22,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
 
     /// Accepts as long as there is room. A multishot accept takes everything that waits in the
     /// listener's queue, so it is used only while all of that would fit; then one at a time.
+    @inline(never)
     mutating func keepAccepting(_ index: Int) {
         guard !isStopping, listeners[index].isOpen, !listeners[index].isPaused else { return }
         let room = state.connections.room
@@ -29,6 +31,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         driver.accept(listener: index, one: room <= queuedMax, &state)
     }
 
+    @inline(never)
     mutating func acceptEnded(_ index: Int, _ error: Errno?) {
         if isStopping {
             closeListener(index)
@@ -47,6 +50,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         state.deadlines.set(.acceptRetry, at: state.now + pause)
     }
 
+    @inline(never)
     mutating func resumeAccepting() {
         state.deadlines.clear(.acceptRetry)
         for index in listeners.indices {
@@ -57,6 +61,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
 
     // ---- connecting ----
 
+    @inline(never)
     mutating func connect(to target: Int, tag: UInt32) {
         let descriptor: Descriptor
         switch driver.openSocket(targets[target].family) {
@@ -71,6 +76,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         driver.connect(slot, target: target, &state)
     }
 
+    @inline(never)
     mutating func connected(_ slot: UInt32) {
         if state.connections[slot].flags.contains(.aborting) { return connectFailed(slot, .canceled) }
         state.counters.connected += 1
@@ -79,6 +85,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         receiveIfWanted(slot)
     }
 
+    @inline(never)
     mutating func connectFailed(_ slot: UInt32, _ error: Errno) {
         let tag = state.connections[slot].tag
         driver.close(state.connections[slot].descriptor, reset: false)
@@ -89,6 +96,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     // ---- ending ----
 
     /// The peer has sent FIN (nil), or the connection broke.
+    @inline(never)
     mutating func receiveEnded(_ slot: UInt32, _ error: Errno?) {
         if let error { return abort(slot, .failed(error)) }
         state.connections[slot].flags.insert(.peerFinished)
@@ -97,6 +105,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         finishIfDrained(slot)
     }
 
+    @inline(never)
     mutating func sendFailed(_ slot: UInt32, _ error: Errno) {
         // What the kernel had not taken goes home with the rest of the outbox.
         state.buffers.finishSending(&state.connections[slot].outbox, byteCount: 0)
@@ -118,6 +127,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     /// Ends a connection at once: what is queued is dropped, what is in flight is brought to its end.
+    @inline(never)
     mutating func abort(_ slot: UInt32, _ end: ConnectionEnd) {
         if !state.connections[slot].flags.contains(.aborting) {
             state.connections[slot].flags.insert(.aborting)
@@ -128,6 +138,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     /// Closes the descriptor and frees the slot once nothing is in flight.
+    @inline(never)
     mutating func closeIfIdle(_ slot: UInt32) {
         let flags = state.connections[slot].flags
         guard flags.isDisjoint(with: [.receiving, .sending, .connecting]) else { return }

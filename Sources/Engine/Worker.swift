@@ -6,7 +6,7 @@ import Net
 
 /// The loop of one thread. It is made, runs and ends on that thread, and shares nothing with others but
 /// its `control`.
-struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
+public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     struct Listener {
         var descriptor: Descriptor
         /// How long accepting pauses when it fails for want of descriptors; doubles while it fails.
@@ -28,9 +28,10 @@ struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     let control: WorkerControl
     let targets: [SocketAddress]
     var listeners: [Listener]
-    // Connections that wait for a buffer, in the order in which they found none.
+    // Connections that wait for a buffer to receive into, in the order in which they found none.
     var starvedReceivers: SlotQueue
-    var starvedProducers: SlotQueue
+    // Connections that have more to produce: for want of a buffer, or after their share of a turn.
+    var waitingProducers: SlotQueue
     var buffersReadyLastTurn = 0
     var isStopping = false
     var sweep: Sweep?
@@ -51,7 +52,7 @@ struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         let receivers = try SlotQueue(capacity: state.limits.connectionsMax)
         let producers = try SlotQueue(capacity: state.limits.connectionsMax)
         starvedReceivers = receivers
-        starvedProducers = producers
+        waitingProducers = producers
         effects = Effects(capacity: state.limits.effectsMax)
         listeners = plan.listeners.map { Listener(descriptor: $0) }
         targets = plan.targets
@@ -68,6 +69,8 @@ struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         handler.started(&effects)
         applyEffects()
         while !isDone { turn() }
+        // The last closes are still to be handed over.
+        driver.wait(until: nil, isIdle: false, &state)
         handler.stopped()
         let counters = state.counters
         // The kernel lets go of the buffers before their memory goes.
@@ -81,15 +84,16 @@ struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     }
 
     /// One turn: wait, handle what has happened, do what has become due.
-    @inline(__always)
+    @inline(never)
     mutating func turn() {
-        let isIdle = hasSeenAllEvents && effects.isEmpty && sweep == nil && !canFeedStarved
+        let isIdle = hasSeenAllEvents && effects.isEmpty && sweep == nil && !canFeed
         driver.wait(until: state.deadlines.next, isIdle: isIdle, &state)
         refreshClock()
         handleEvents()
         passDeadlines()
         if sweep != nil { continueSweep() }
-        if !starvedReceivers.isEmpty || !starvedProducers.isEmpty { feedStarved() }
+        if !starvedReceivers.isEmpty { feedStarved() }
+        if !waitingProducers.isEmpty { resumeProducers() }
     }
 
     @inline(__always)
@@ -144,6 +148,7 @@ struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         while !effects.isEmpty, driver.hasRoom, let effect = effects.popFirst() { apply(effect) }
     }
 
+    @inline(never)
     private mutating func apply(_ effect: Effects.Effect) {
         switch effect {
         case .connect(let target, let tag):
@@ -185,6 +190,11 @@ struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     @inline(__always)
     private mutating func passDeadlines() {
         guard let next = state.deadlines.next, next <= state.now else { return }
+        passDueDeadlines()
+    }
+
+    @inline(never)
+    private mutating func passDueDeadlines() {
         while driver.hasRoom, let purpose = state.deadlines.popDue(now: state.now) {
             switch purpose {
             case .acceptRetry: resumeAccepting()
@@ -195,6 +205,7 @@ struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         }
     }
 
+    @inline(never)
     private mutating func rang() {
         if control.isStopRequested { stop() }
         handler.woke(&effects)
@@ -214,6 +225,7 @@ struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         }
     }
 
+    @inline(never)
     private mutating func continueSweep() {
         guard var walk = sweep else { return }
         while driver.hasRoom, walk.nextSlot < UInt32(state.connections.usedSlots) {

@@ -182,7 +182,7 @@ extension Completion {
     init(kernelToken: UInt64, result: Int32, flags: UInt32) {
         token = Token(rawValue: kernelToken)
         self.result = result
-        self.flags = flags
+        self.flags = flags & Completion.knownFlags
     }
 }
 

@@ -148,4 +148,6 @@ public struct Completion: Equatable, Sendable {
     static let bufferFlag: UInt32 = 1 << 0
     static let moreFlag: UInt32 = 1 << 1
     static let bufferShift: UInt32 = 16
+    /// The flags above and the buffer's number. What else the kernel says is not asked for.
+    static let knownFlags: UInt32 = 0xffff_0003
 }

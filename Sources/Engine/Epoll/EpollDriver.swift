@@ -6,11 +6,11 @@
 // worth making. A receive is followed at once by the send of its bytes: the buffer just freed is the
 // next one taken, so one hot buffer serves all connections while nobody lags behind.
 
-import Net
+public import Net
 import URing
 
 /// A driver over epoll(7).
-struct EpollDriver: Driver, ~Copyable {
+public struct EpollDriver: Driver, ~Copyable {
     /// What a token's operation says an event is about.
     private enum Source: UInt8 {
         case connection = 0
@@ -63,16 +63,17 @@ struct EpollDriver: Driver, ~Copyable {
 
     deinit { pieces.deallocate() }
 
-    var hasRoom: Bool {
+    public var hasRoom: Bool {
         @inline(__always) get { true }
     }
 
     @inline(__always)
-    func now() -> UInt64 { Clock.monotonicNanoseconds() }
+    public func now() -> UInt64 { Clock.monotonicNanoseconds() }
 
     // ---- accepting and connecting ----
 
-    mutating func accept(listener index: Int, one: Bool, _ state: inout WorkerState) {
+    @inline(never)
+    public mutating func accept(listener index: Int, one: Bool, _ state: inout WorkerState) {
         accepting[index] = true
         acceptOne[index] = one
         // The listener may have become acceptable while nobody was accepting: no edge will tell.
@@ -80,20 +81,20 @@ struct EpollDriver: Driver, ~Copyable {
         isAcceptDue = true
     }
 
-    mutating func stopAccepting(listener index: Int, _ state: inout WorkerState) -> Bool {
+    public mutating func stopAccepting(listener index: Int, _ state: inout WorkerState) -> Bool {
         accepting[index] = false
         return true
     }
 
-    mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {
+    public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {
         watchConnection(slot, &state)
     }
 
-    mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError> {
+    public mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError> {
         Result { () throws(SystemError) in try Socket.outgoing(family) }
     }
 
-    mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState) {
+    public mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState) {
         let address = targets[target]
         let descriptor = state.connections[slot].descriptor
         state.connections[slot].flags.insert(.connecting)
@@ -124,23 +125,23 @@ struct EpollDriver: Driver, ~Copyable {
     // ---- receiving and sending ----
 
     @inline(__always)
-    mutating func receive(_ slot: UInt32, _ state: inout WorkerState) {
+    public mutating func receive(_ slot: UInt32, _ state: inout WorkerState) {
         let flags = state.connections[slot].flags
         state.connections[slot].flags.insert(.receiving)
         if flags.contains(.readable) { ready.append(slot) }
     }
 
-    mutating func stopReceiving(_ slot: UInt32, _ state: inout WorkerState) {
+    public mutating func stopReceiving(_ slot: UInt32, _ state: inout WorkerState) {
         state.connections[slot].flags.remove(.receiving)
     }
 
     @inline(__always)
-    func canReceive(_ state: borrowing WorkerState) -> Bool { true }
+    public func canReceive(_ state: borrowing WorkerState) -> Bool { true }
 
-    func supplyReceivers(_ state: inout WorkerState) -> Int { state.buffers.freeCount }
+    public func supplyReceivers(_ state: inout WorkerState) -> Int { state.buffers.freeCount }
 
     @inline(__always)
-    mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome {
+    public mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome {
         guard state.connections[slot].flags.contains(.writable) else {
             state.connections[slot].flags.insert(.sending)
             return .underWay
@@ -163,11 +164,11 @@ struct EpollDriver: Driver, ~Copyable {
         return .underWay
     }
 
-    mutating func finish(_ slot: UInt32, _ state: inout WorkerState) {
+    public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) {
         state.connections[slot].descriptor.shutdownWriting()
     }
 
-    mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
+    public mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
         // Nothing is ever in flight here: waiting simply ends. A connect ends as one that has failed.
         state.connections[slot].flags.subtract([.sending, .receiving])
         if state.connections[slot].flags.contains(.connecting) {
@@ -176,7 +177,7 @@ struct EpollDriver: Driver, ~Copyable {
         }
     }
 
-    mutating func close(_ descriptor: Descriptor, reset: Bool) {
+    public mutating func close(_ descriptor: Descriptor, reset: Bool) {
         if reset { descriptor.resetOnClose() }
         descriptor.close()
     }
@@ -184,7 +185,7 @@ struct EpollDriver: Driver, ~Copyable {
     // ---- the turn ----
 
     @inline(__always)
-    mutating func wait(until deadline: UInt64?, isIdle: Bool, _ state: inout WorkerState) {
+    public mutating func wait(until deadline: UInt64?, isIdle: Bool, _ state: inout WorkerState) {
         while let slot = later.popFirst() { ready.append(slot) }
         var time: UInt64? = 0
         if isIdle, ready.isEmpty, current == nil, !isAcceptDue, !doorbellRang {
@@ -236,7 +237,7 @@ struct EpollDriver: Driver, ~Copyable {
     }
 
     @inline(__always)
-    mutating func next(_ state: inout WorkerState) -> Event? {
+    public mutating func next(_ state: inout WorkerState) -> Event? {
         if isAcceptDue, let event = acceptNext(&state) { return event }
         while true {
             guard let slot = current ?? ready.popFirst() else { break }
@@ -245,14 +246,17 @@ struct EpollDriver: Driver, ~Copyable {
             if let event = work(on: slot, &state) { return event }
             current = nil
         }
-        if doorbellRang {
-            doorbellRang = false
-            doorbell.silence()
-            return .doorbell
-        }
-        return nil
+        return doorbellRang ? answerDoorbell() : nil
     }
 
+    @inline(never)
+    private mutating func answerDoorbell() -> Event {
+        doorbellRang = false
+        doorbell.silence()
+        return .doorbell
+    }
+
+    @inline(never)
     private mutating func acceptNext(_ state: inout WorkerState) -> Event? {
         for index in 0..<listeners.count where accepting[index] && acceptable[index] {
             switch listeners[index].accept() {

@@ -4,8 +4,8 @@
 // owner of that slot; a buffer is taken only from a completion that carries one; a multishot operation
 // may end after any completion, also a good one; and nothing is submitted without room.
 
-import Net
-import URing
+public import Net
+public import URing
 
 /// What a token's operation means.
 private enum Operation: UInt8 {
@@ -19,7 +19,7 @@ private enum Operation: UInt8 {
 }
 
 /// A driver over io_uring.
-struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
+public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     private struct Listener {
         var descriptor: Descriptor
         var isAccepting = false
@@ -60,16 +60,17 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     deinit { pieces.deallocate() }
 
-    var hasRoom: Bool {
+    public var hasRoom: Bool {
         @inline(__always) get { ring.submissionRoom >= Limits.submissionsPerStep }
     }
 
     @inline(__always)
-    func now() -> UInt64 { ring.now() }
+    public func now() -> UInt64 { ring.now() }
 
     // ---- accepting and connecting ----
 
-    mutating func accept(listener index: Int, one: Bool, _ state: inout WorkerState) {
+    @inline(never)
+    public mutating func accept(listener index: Int, one: Bool, _ state: inout WorkerState) {
         guard !listeners[index].isAccepting else { return }
         listeners[index].isAccepting = true
         let descriptor = listeners[index].descriptor
@@ -79,19 +80,19 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         )
     }
 
-    mutating func stopAccepting(listener index: Int, _ state: inout WorkerState) -> Bool {
+    public mutating func stopAccepting(listener index: Int, _ state: inout WorkerState) -> Bool {
         guard listeners[index].isAccepting else { return true }
         cancel(Token(operation: .accept, slot: UInt32(index)))
         return false
     }
 
-    mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {}
+    public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {}
 
-    mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError> {
+    public mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError> {
         ring.openSocket(family)
     }
 
-    mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState) {
+    public mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState) {
         state.connections[slot].flags.insert(.connecting)
         let address = targets[target]
         ring.submit(
@@ -107,7 +108,7 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     // ---- receiving and sending ----
 
     @inline(__always)
-    mutating func receive(_ slot: UInt32, _ state: inout WorkerState) {
+    public mutating func receive(_ slot: UInt32, _ state: inout WorkerState) {
         state.connections[slot].flags.insert(.receiving)
         let descriptor = state.connections[slot].descriptor
         ring.submit(
@@ -117,14 +118,14 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         )
     }
 
-    mutating func stopReceiving(_ slot: UInt32, _ state: inout WorkerState) {
+    public mutating func stopReceiving(_ slot: UInt32, _ state: inout WorkerState) {
         guard !state.connections[slot].flags.contains(.receiveEnding) else { return }
         state.connections[slot].flags.insert(.receiveEnding)
         cancel(.receive, slot, state)
     }
 
     @inline(__always)
-    mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome {
+    public mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome {
         state.connections[slot].flags.insert(.sending)
         let descriptor = state.connections[slot].descriptor
         let count = state.buffers.startSending(&state.connections[slot].outbox, into: pieces)
@@ -144,11 +145,11 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         return .underWay
     }
 
-    mutating func finish(_ slot: UInt32, _ state: inout WorkerState) {
+    public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) {
         ring.shutdown(state.connections[slot].descriptor, .writing)
     }
 
-    mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
+    public mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
         // Closing would not end what is in flight: each request holds the socket open by itself.
         let flags = state.connections[slot].flags
         if flags.contains(.receiving) { cancel(.receive, slot, state) }
@@ -156,7 +157,7 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         if flags.contains(.connecting) { cancel(.connect, slot, state) }
     }
 
-    mutating func close(_ descriptor: Descriptor, reset: Bool) {
+    public mutating func close(_ descriptor: Descriptor, reset: Bool) {
         if reset { ring.resetOnClose(descriptor) }
         ring.submit(.close(descriptor), token: Token(operation: .close))
     }
@@ -174,6 +175,12 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         cancel(token(operation, slot, state))
     }
 
+    @inline(never)
+    private mutating func doorbellRang() {
+        doorbell.silence()
+        watchDoorbell()
+    }
+
     private mutating func watchDoorbell() {
         ring.submit(.pollReadable(doorbell.descriptor), token: Token(operation: .doorbell))
     }
@@ -181,7 +188,7 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     // ---- the turn ----
 
     @inline(__always)
-    mutating func wait(until deadline: UInt64?, isIdle: Bool, _ state: inout WorkerState) {
+    public mutating func wait(until deadline: UInt64?, isIdle: Bool, _ state: inout WorkerState) {
         offerBuffers(&state)
         var failure: Errno?
         if isIdle {
@@ -202,7 +209,7 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
             // The kernel keeps what it did not take: it is handed over again next turn.
             state.counters.interruptedWaits += 1
         default:
-            preconditionFailure("io_uring_enter: \(failure)")
+            defect("io_uring_enter", -failure.rawValue)
         }
     }
 
@@ -225,18 +232,18 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     }
 
     @inline(__always)
-    func canReceive(_ state: borrowing WorkerState) -> Bool {
+    public func canReceive(_ state: borrowing WorkerState) -> Bool {
         // Free buffers are offered before the receive is handed over.
         state.buffers.kernelCount > 0 || state.buffers.freeCount > 0
     }
 
-    mutating func supplyReceivers(_ state: inout WorkerState) -> Int {
+    public mutating func supplyReceivers(_ state: inout WorkerState) -> Int {
         offerBuffers(&state)
         return state.buffers.kernelCount
     }
 
     @inline(__always)
-    mutating func next(_ state: inout WorkerState) -> Event? {
+    public mutating func next(_ state: inout WorkerState) -> Event? {
         while let completion = ring.nextCompletion() {
             let token = completion.token
             switch Operation(rawValue: token.operation) {
@@ -257,14 +264,13 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
                     ? .connected(token.slot)
                     : .connectFailed(token.slot, Errno(rawValue: -completion.result))
             case .doorbell:
-                doorbell.silence()
-                watchDoorbell()
+                doorbellRang()
                 return .doorbell
             case .cancel:
                 cancelFailed(token, &state)
                 continue
             case .close:
-                preconditionFailure("close: \(Errno(rawValue: -completion.result))")
+                defect("close", completion.result)
             case nil:
                 preconditionFailure("a completion of nothing that was asked for")
             }
@@ -311,6 +317,7 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     /// "Not found" or "too late". The operation's own completion tells what became of it; should none
     /// come, a connection that is being cut is shut down, which ends everything.
+    @inline(never)
     private mutating func cancelFailed(_ token: Token, _ state: inout WorkerState) {
         guard state.connections.isCurrent(slot: token.slot, generation: token.generation) else {
             return
@@ -321,6 +328,7 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         }
     }
 
+    @inline(never)
     private mutating func acceptCompleted(
         _ completion: Completion,
         _ state: inout WorkerState
@@ -357,6 +365,12 @@ struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         state.counters.staleCompletions += 1
         return false
     }
+}
+
+/// An answer of the kernel that only a fault of our own explains.
+@inline(never)
+private func defect(_ call: StaticString, _ result: Int32) -> Never {
+    fatalError("\(SystemError(call, Errno(rawValue: -result)))")
 }
 
 extension Token {

@@ -1,0 +1,68 @@
+// EchoServer: the echo service inside the test's own process, on a port that the kernel chooses.
+
+public import Engine
+public import Net
+import Services
+
+/// A buffer pool that a conformance test runs with.
+public enum PoolSetting: String, CaseIterable, Sendable {
+    /// What the server has by default.
+    case normal
+    /// Eight buffers: everything starves.
+    case eightBuffers
+    /// Sixteen bytes a buffer: everything is cut to pieces.
+    case tinyBuffers
+
+    /// Sets a pool.
+    public func apply(to limits: inout Limits) {
+        switch self {
+        case .normal: break
+        case .eightBuffers: limits.bufferCount = 8
+        case .tinyBuffers:
+            limits.bufferBytes = 16
+            limits.bufferCount = 4096
+        }
+    }
+}
+
+/// A running echo server.
+public final class EchoServer: Sendable {
+    /// Where it listens.
+    public let address: SocketAddress
+    private let group: WorkerGroup
+
+    /// Starts one.
+    public convenience init(
+        _ backend: Backend,
+        pool: PoolSetting = .normal,
+        adjust: (inout GroupPlan) -> Void = { _ in }
+    ) throws {
+        var limits = Limits(connectionsMax: 2000)
+        pool.apply(to: &limits)
+        try self.init(backend, limits: limits, adjust: adjust) { _ in EchoService() }
+    }
+
+    /// Starts one with another handler.
+    public init<H: Handler & ~Copyable>(
+        _ backend: Backend,
+        limits: Limits,
+        adjust: (inout GroupPlan) -> Void = { _ in },
+        _ makeHandler: @escaping @Sendable (Int) -> H
+    ) throws {
+        var plan = GroupPlan(backend: backend, limits: limits)
+        plan.listeners = [ListenOptions(address: try SocketAddress(parsing: "127.0.0.1:0"))]
+        adjust(&plan)
+        group = try WorkerGroup(plan, makeHandler)
+        address = group.addresses[0]
+    }
+
+    /// Every address, where it listens on several.
+    public var addresses: [SocketAddress] { group.addresses }
+
+    /// Stops it.
+    public func stop() -> Counters {
+        var sum = Counters()
+        for counters in group.stop() { sum.add(counters) }
+        return sum
+    }
+}
