@@ -9,7 +9,7 @@ SHELL := /bin/bash
 SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
 
-.PHONY: help setup build debug run demo test unit end-to-end codegen format lint bench clean
+.PHONY: help setup build debug run demo test unit codegen format lint bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,3 +29,31 @@ demo: build ## Load the server on each backend in turn and show both side by sid
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-*
+
+debug: setup ## Build everything for debugging, tests included
+	swift build --build-tests
+
+$(SUPPORT)/epoll-echo: Benchmarks/peers/epoll-echo.c
+	@mkdir -p $(SUPPORT)
+	cc -O2 -Wall -Wextra -Werror -o $@ $<
+
+$(SUPPORT)/allocation-counter.so: Tests/Support/allocation-counter.c
+	@mkdir -p $(SUPPORT)
+	cc -O2 -Wall -Wextra -Werror -shared -fPIC -o $@ $<
+
+test: build codegen unit ## Build, and run every test
+
+unit: setup debug $(SUPPORT)/allocation-counter.so ## Run the tests (TEST=name runs some of them)
+	swift test --no-parallel $(if $(TEST),--filter '$(TEST)')
+
+codegen: ## Prove that the hot functions of the release server are clean
+	@scripts/codegen-gate.sh
+
+format: ## Format the Swift sources
+	swift format --in-place --configuration .swift-format --recursive Sources Tests Package.swift
+
+lint: ## Check the format of the Swift sources
+	swift format lint --strict --configuration .swift-format --recursive Sources Tests Package.swift
+
+bench: build $(SUPPORT)/epoll-echo ## Compare both backends with a minimal C server (minutes)
+	@scripts/bench.sh

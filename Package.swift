@@ -19,8 +19,8 @@ let strict: [SwiftSetting] = [
 let package = Package(
     name: "ringback",
     products: [
-        .library(name: "URing", targets: ["URing"]),
-        .library(name: "Engine", targets: ["Engine"]),
+        .library(name: "URing", targets: ["URing", "Net"]),
+        .library(name: "Engine", targets: ["Engine", "Net"]),
         .executable(name: "ringback", targets: ["ringback"]),
         .executable(name: "ringload", targets: ["ringload"]),
     ],
@@ -30,7 +30,11 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
-        .systemLibrary(name: "CLiburing", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
+        .systemLibrary(
+            name: "CLiburing",
+            pkgConfig: "liburing",
+            providers: [.apt(["liburing-dev"])]
+        ),
         .target(name: "CURing", dependencies: ["CLiburing"]),
         .target(name: "CLinux"),
 
@@ -82,11 +86,23 @@ let package = Package(
         ),
         .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: strict),
         .testTarget(name: "URingTests", dependencies: ["URing", "Net"], swiftSettings: strict),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "Load", "Net", "Services", "Support"], swiftSettings: strict),
-        .testTarget(name: "LoadTests", dependencies: ["Load", "Engine", "Net", "Support"], swiftSettings: strict),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: ["Engine", "Load", "Net", "Services", "Support"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "LoadTests",
+            dependencies: ["Load", "Measure", "Engine", "Net", "Support"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "MeasureTests", dependencies: ["Measure", "Net"], swiftSettings: strict),
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),
-        .testTarget(name: "EndToEndTests", dependencies: ["Net", "Support"], swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Net", "Support"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -7,6 +7,9 @@ set -euo pipefail
 needs=(
     "/usr/include/liburing.h:liburing-dev"
     "nc:netcat-openbsd"
+    "strace:strace"
+    "cc:gcc"
+    "ss:iproute2"
 )
 
 missing=()

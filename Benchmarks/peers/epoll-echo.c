@@ -1,8 +1,8 @@
 // A minimal epoll echo server in C: the yardstick for both backends of ringback.
 //
 // One thread, edge-triggered, one EPOLL_CTL_ADD a connection, one 64 KiB buffer for all, written at
-// once. What a socket does not take waits in a buffer of its connection's own, and reading stops until
-// it has left. It closes when the client has finished and everything was echoed.
+// once. What a socket does not take waits in a buffer of its connection's own, and reading stops
+// until it has left. It closes when the client has finished and everything was echoed.
 //
 // Usage: epoll-echo PORT [BUFFER_BYTES]
 #define _GNU_SOURCE
@@ -94,7 +94,8 @@ static void accept_all(int epoll, int listener) {
         if (fd < 0) return;
         struct connection *c = calloc(1, sizeof *c);
         c->fd = fd;
-        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                    .data.ptr = c};
         epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
     }
 }

@@ -40,7 +40,8 @@ int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token) {
     return RESULT(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
 }
 
-int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t timeout_nanoseconds) {
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count,
+                      int64_t timeout_nanoseconds) {
     static atomic_bool lacks_pwait2;
     int n = -1;
     if (timeout_nanoseconds > 0 && !atomic_load_explicit(&lacks_pwait2, memory_order_relaxed)) {
@@ -70,7 +71,9 @@ int clinux_get_option(int fd, int level, int name) {
     return getsockopt(fd, level, name, &value, &length) < 0 ? -errno : value;
 }
 
-int clinux_bind(int fd, const void *address, uint32_t length) { return RESULT(bind(fd, address, length)); }
+int clinux_bind(int fd, const void *address, uint32_t length) {
+    return RESULT(bind(fd, address, length));
+}
 int clinux_listen(int fd, int backlog) { return RESULT(listen(fd, backlog)); }
 int clinux_connect(int fd, const void *address, uint32_t length) {
     return RESULT(connect(fd, address, length));

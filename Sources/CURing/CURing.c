@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-// The set-up ladder, in the order in which flags are given up: newest first. Without any of them the
-// ring still works; each buys something.
+// The set-up ladder, in the order in which flags are given up: newest first. Without any of them
+// the ring still works; each buys something.
 static const uint32_t ladder[] = {
     IORING_SETUP_DEFER_TASKRUN,  // 6.1: completions run only inside our own enter, in one batch
     IORING_SETUP_SINGLE_ISSUER,  // 6.0: one thread submits; locks and task look-ups fall away
@@ -16,10 +16,12 @@ static const uint32_t ladder[] = {
 };
 enum { ladder_count = sizeof ladder / sizeof ladder[0] };
 
-// CQSIZE (5.5) and CLAMP (5.6) are older than anything this shim can run on: buffer rings need 5.19.
+// CQSIZE (5.5) and CLAMP (5.6) are older than anything this shim can run on: buffer rings need
+// 5.19.
 static const uint32_t base_flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 
-static int open_with_flags(struct curing_ring *r, const struct curing_options *options, uint32_t flags) {
+static int open_with_flags(struct curing_ring *r, const struct curing_options *options,
+                           uint32_t flags) {
     uint32_t submissions = options->submission_entries;
     uint32_t completions = options->completion_entries;
     for (;;) {
@@ -65,7 +67,8 @@ int curing_open(struct curing_ring *r, const struct curing_options *options) {
     }
     // 5.18: the enter skips the look-up of the ring's file. Where it is missing, nothing is lost.
     if (io_uring_register_ring_fd(&r->ring) == 1) r->enter_flags |= IORING_ENTER_REGISTERED_RING;
-    // 6.15: an idle wait is not input/output wait, which would show as load and raise the clock rate.
+    // 6.15: an idle wait is not input/output wait, which would show as load and raise the clock
+    // rate.
     if (r->ring.features & CURING_FEATURE_NO_IOWAIT) r->enter_flags |= CURING_ENTER_NO_IOWAIT;
     return 0;
 }

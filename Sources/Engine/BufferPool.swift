@@ -131,7 +131,8 @@ struct BufferPool: ~Copyable {
         move(buffer, from: .connection, to: .sending)
     }
 
-    /// sending -> connection: the send ended before it reached these bytes, or in the middle of them.
+    /// sending -> connection: the send ended before it reached these bytes, or in the middle of
+    /// them.
     @inline(__always)
     mutating func takeBack(_ buffer: BufferID) {
         move(buffer, from: .sending, to: .connection)

@@ -1,5 +1,6 @@
-// Connection and ConnectionTable: what a worker knows of each connection, in one flat table. A slot's generation grows whenever the slot is freed, so that whatever arrives late for
-// its former owner is recognised.
+// Connection and ConnectionTable: what a worker knows of each connection, in one flat table. A
+// slot's generation grows whenever the slot is freed, so that whatever arrives late for its former
+// owner is recognised.
 
 import Net
 import URing
@@ -36,7 +37,8 @@ struct Connection {
         static let finishing = Flags(rawValue: 1 << 6)
         /// FIN has been sent.
         static let finished = Flags(rawValue: 1 << 7)
-        /// The connection ends at once: what is queued is dropped, and what is in flight is awaited.
+        /// The connection ends at once: what is queued is dropped, and what is in flight is
+        /// awaited.
         static let aborting = Flags(rawValue: 1 << 8)
         /// Reading waits until the outbox it feeds has drained.
         static let throttled = Flags(rawValue: 1 << 9)

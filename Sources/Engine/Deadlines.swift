@@ -1,5 +1,5 @@
-// Deadlines: the moments at which a worker has something to do though nothing arrives. The earliest is
-// the limit of the turn's wait, so no timer is ever armed in the kernel.
+// Deadlines: the moments at which a worker has something to do though nothing arrives. The earliest
+// is the limit of the turn's wait, so no timer is ever armed in the kernel.
 
 /// The deadlines of one worker.
 struct Deadlines {

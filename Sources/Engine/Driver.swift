@@ -1,7 +1,7 @@
-// Driver: the seam between the worker, which knows what connections mean, and the kernel interface that
-// moves their bytes. Both drivers speak of completed work: epoll's readiness is turned into it inside
-// the epoll driver. The choice of a driver is one `switch` at the start; from there everything is
-// specialised, and no call in the loop is indirect.
+// Driver: the seam between the worker, which knows what connections mean, and the kernel interface
+// that moves their bytes. Both drivers speak of completed work: epoll's readiness is turned into it
+// inside the epoll driver. The choice of a driver is one `switch` at the start; from there
+// everything is specialised, and no call in the loop is indirect.
 
 public import Net
 
@@ -15,7 +15,8 @@ public protocol Driver: ~Copyable {
     /// Monotonic nanoseconds.
     func now() -> UInt64
 
-    /// Accepts on a listener. With `one` a single connection, otherwise until it ends.
+    /// Accepts on a listener, unless that is under way. With `one` a single connection: whatever
+    /// takes more is brought to its end.
     mutating func accept(listener: Int, one: Bool, _ state: inout WorkerState)
     /// Accepts no more. Returns whether that is so already; otherwise `.acceptEnded` will tell.
     mutating func stopAccepting(listener: Int, _ state: inout WorkerState) -> Bool
@@ -29,7 +30,8 @@ public protocol Driver: ~Copyable {
 
     /// Receives: `.received` follows for whatever arrives, until `.receiveEnded` or `.starved`.
     mutating func receive(_ slot: UInt32, _ state: inout WorkerState)
-    /// Receives no more; ends with `.receiveStopped`. What the kernel has delivered still comes.
+    /// Receives no more. What the kernel has delivered still comes; a receive in flight ends with
+    /// `.receiveStopped`.
     mutating func stopReceiving(_ slot: UInt32, _ state: inout WorkerState)
 
     /// Whether a receive would find a buffer.
@@ -63,6 +65,8 @@ public struct DriverPlan: Sendable {
     public var targets: [SocketAddress] = []
     /// Wakes the worker.
     public var doorbell: Doorbell
+    /// Whether io_uring accepts and receives until further notice, or asks each time anew.
+    public var usesMultishot = true
 
     /// A plan without listeners and targets.
     public init(doorbell: Doorbell) { self.doorbell = doorbell }
@@ -80,13 +84,14 @@ public enum SendOutcome {
 /// What has happened. Plain values: an event costs no allocation.
 public enum Event {
     case accepted(listener: Int, Descriptor)
-    /// Accepting is over: asked for, or on an error.
-    case acceptEnded(listener: Int, Errno?)
+    /// Accepting is over: it was cancelled, or on an error.
+    case acceptEnded(listener: Int, Errno)
     case connected(UInt32)
     case connectFailed(UInt32, Errno)
     /// Bytes have arrived. The receive goes on if the connection's `.receiving` is still set.
     case received(UInt32, BufferID)
-    /// The receive ended without bytes and without cause for concern: ask again if bytes are wanted.
+    /// The receive ended without bytes and without cause for concern: ask again if bytes are
+    /// wanted.
     case receiveStopped(UInt32)
     /// The peer has sent FIN (nil), or the connection broke.
     case receiveEnded(UInt32, Errno?)

@@ -1,6 +1,6 @@
-// Handler: what a service or a workload is. It sees bytes and names of connections, never a driver, a
-// descriptor or a completion. It answers with a verdict and may queue effects, which the worker applies
-// after the call: so the same handler runs on either driver, and nothing is entered twice.
+// Handler: what a service or a workload is. It sees bytes and names of connections, never a driver,
+// a descriptor or a completion. It answers with a verdict and may queue effects, which the worker
+// applies after the call: so the same handler runs on either driver, and nothing is entered twice.
 
 public import Net
 
@@ -8,8 +8,8 @@ public import Net
 public enum Verdict: Equatable, Sendable {
     /// They go back to where they came from, in the buffer they arrived in.
     case echo
-    /// They go to another connection, in the buffer they arrived in. Where that connection has ended
-    /// they are dropped.
+    /// They go to another connection, in the buffer they arrived in. Where that connection has
+    /// ended they are dropped.
     case forward(to: ConnectionID)
     /// They have been dealt with.
     case consume
@@ -46,8 +46,8 @@ public protocol Handler: ~Copyable, SendableMetatype {
         _ effects: inout Effects
     ) -> Int
 
-    /// The peer has sent FIN: it will send nothing more. What was received goes on being sent. Without
-    /// an effect to the contrary the connection then ends with our FIN.
+    /// The peer has sent FIN: it will send nothing more. What was received goes on being sent.
+    /// Without an effect to the contrary the connection then ends with our FIN.
     mutating func peerFinished(_ connection: ConnectionID, _ effects: inout Effects)
 
     /// The connection has ended; its name is void.

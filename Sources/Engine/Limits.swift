@@ -29,7 +29,8 @@ public struct Limits: Sendable, Equatable {
         completionEntries = Limits.completionEntries(connectionsMax: connectionsMax)
     }
 
-    /// Enough that a burst on every connection at once does not overflow, within what kernels allow.
+    /// Enough that a burst on every connection at once does not overflow, within what kernels
+    /// allow.
     static func completionEntries(connectionsMax: Int) -> Int {
         var sum = 0
         sum += connectionsMax  // a receive each
@@ -53,8 +54,8 @@ public struct Limits: Sendable, Equatable {
     /// Below this many pending bytes a connection that was stopped is read again.
     var pendingBytesLow: Int { pendingBytesMax / 2 }
 
-    /// The most submissions that handling one event, effect or deadline makes. The worker begins one
-    /// only while the ring has room for them, so the submission queue never overflows.
+    /// The most submissions that handling one event, effect or deadline makes. The worker begins
+    /// one only while the ring has room for them, so the submission queue never overflows.
     static let submissionsPerStep: Int = {
         var sum = 0
         sum += 1  // a send, or its cancellation
@@ -67,12 +68,23 @@ public struct Limits: Sendable, Equatable {
     /// What is wrong with these limits, or nil.
     public var problem: String? {
         if connectionsMax < 1 { return "the number of connections must be at least 1" }
-        if connectionsMax >= Int(Token.slotLimit) { return "at most \(Token.slotLimit - 1) connections" }
+        if connectionsMax >= Int(Token.slotLimit) {
+            return "at most \(Token.slotLimit - 1) connections"
+        }
         if !bufferCount.isPowerOfTwo || bufferCount < 2 || bufferCount > 32768 {
-            return "the number of buffers must be a power of two from 2 to 32768, not \(bufferCount)"
+            return
+                "the number of buffers must be a power of two from 2 to 32768, not \(bufferCount)"
         }
         if bufferBytes < 1 || bufferBytes > 1 << 24 {
             return "the size of a buffer must be from 1 to 16777216 bytes, not \(bufferBytes)"
+        }
+        if !submissionEntries.isPowerOfTwo || submissionEntries < Limits.submissionsPerStep {
+            return "the submission queue must be a power of two, at least "
+                + "\(Limits.submissionsPerStep), not \(submissionEntries)"
+        }
+        if !completionEntries.isPowerOfTwo || completionEntries < submissionEntries {
+            return "the completion queue must be a power of two, at least as long as the "
+                + "submission queue, not \(completionEntries)"
         }
         if pendingBytesMax < 1 { return "the pending bytes of a connection must be at least 1" }
         return nil

@@ -1,5 +1,5 @@
-// Memory: pages straight from the kernel. They are zero, and cost nothing until they are touched, so
-// a table can be laid out for its largest size.
+// Memory: pages straight from the kernel. They are zero, and cost nothing until they are touched,
+// so a table can be laid out for its largest size.
 
 import Glibc
 import Net

@@ -1,6 +1,6 @@
-// Outbox: the bytes that wait to be sent on one connection, as a chain of pool buffers. The links lie
-// in the pool's records: a buffer has one owner, so it is in one outbox at most, and a connection with
-// nothing to send costs nothing.
+// Outbox: the bytes that wait to be sent on one connection, as a chain of pool buffers. The links
+// lie in the pool's records: a buffer has one owner, so it is in one outbox at most, and a
+// connection with nothing to send costs nothing.
 
 import Net
 import URing
@@ -56,12 +56,16 @@ extension BufferPool {
 
     /// Ends the send in flight, of which the kernel took `byteCount` bytes: what is sent goes home,
     /// the rest stays first in the outbox.
+    ///
+    /// - Returns: whether the kernel took less than it was given.
     @inline(__always)
-    mutating func finishSending(_ outbox: inout Outbox, byteCount: Int) {
+    @discardableResult
+    mutating func finishSending(_ outbox: inout Outbox, byteCount: Int) -> Bool {
         var rest = UInt32(truncatingIfNeeded: byteCount)
         precondition(rest <= outbox.byteCount)
         outbox.byteCount -= rest
         var buffer = outbox.first
+        var isShort = false
         for _ in 0..<outbox.sendingCount {
             let next = self[buffer].next
             takeBack(buffer)
@@ -74,12 +78,14 @@ extension BufferPool {
                 self[buffer].offset += rest
                 self[buffer].byteCount -= rest
                 rest = 0
+                isShort = true
             }
             buffer = next
         }
         precondition(rest == 0, "the kernel sent more than it was given")
         outbox.sendingCount = 0
         if outbox.first == .none { outbox.last = .none }
+        return isShort
     }
 
     /// Drops everything queued. No send is in flight.

@@ -1,12 +1,12 @@
-// SlotQueue: a first-in first-out queue of connections that wait for something. Its links are an array
-// by slot, so that joining allocates nothing, and a connection is in it once at most.
+// SlotQueue: a first-in first-out queue of connections that wait for something. Its links are an
+// array by slot, so that joining allocates nothing, and a connection is in it once at most.
 
 import Net
 
 /// A queue of slots.
 ///
-/// A connection that ends stays in the queue until its turn; whoever takes a slot out asks whether it
-/// still wants anything.
+/// A connection that ends stays in the queue until its turn; whoever takes a slot out asks whether
+/// it still wants anything.
 struct SlotQueue: ~Copyable {
     private let links: UnsafeMutablePointer<UInt32>
     private let mappedBytes: Int

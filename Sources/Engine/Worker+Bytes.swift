@@ -1,5 +1,5 @@
-// The way of the bytes: received into a buffer, judged by the handler, queued in an outbox, sent, and
-// the buffer home again. Nothing is copied between receive and send.
+// The way of the bytes: received into a buffer, judged by the handler, queued in an outbox, sent,
+// and the buffer home again. Nothing is copied between receive and send.
 
 import Net
 
@@ -117,7 +117,11 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     private mutating func account(_ slot: UInt32, _ byteCount: Int) {
         state.counters.sends &+= 1
         state.counters.bytesSent &+= UInt64(byteCount)
-        state.buffers.finishSending(&state.connections[slot].outbox, byteCount: byteCount)
+        let isShort = state.buffers.finishSending(
+            &state.connections[slot].outbox,
+            byteCount: byteCount
+        )
+        if isShort { state.counters.shortSends &+= 1 }
     }
 
     private mutating func continueProducing(_ slot: UInt32) {
@@ -168,7 +172,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func resumeFeeder(of slot: UInt32) {
+    mutating func resumeFeeder(of slot: UInt32) {
         guard let feeder = current(state.connections[slot].feeder),
             state.connections[feeder].flags.contains(.throttled)
         else { return }
@@ -195,8 +199,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Lets those who wait receive again, now that buffers have come home.
     ///
     /// An eighth of the pool has to be ready: each connection let in may take several buffers, and
-    /// feeding one for every single buffer would only starve the next. Where no more come home from one
-    /// turn to the next, what is there has to do: the rest may be held for long.
+    /// feeding one for every single buffer would only starve the next. Where no more come home from
+    /// one turn to the next, what is there has to do: the rest may be held for long.
     mutating func feedStarved() {
         let ready = driver.supplyReceivers(&state)
         let isWorthwhile = ready >= max(1, state.limits.bufferCount / 8)

@@ -1,64 +1,9 @@
-// The life of a connection: accepted or made, finished from either side, cut, closed. The slot is freed
-// only when nothing is in flight for it any more.
+// The life of a connection: made, finished from either side, cut, closed. The slot is freed only
+// when nothing is in flight for it any more.
 
 import Net
 
 extension Worker where D: ~Copyable, H: ~Copyable {
-    // ---- accepting ----
-
-    @inline(never)
-    mutating func accepted(_ index: Int, _ descriptor: Descriptor) {
-        listeners[index].pauseNanoseconds = Worker.firstAcceptPause
-        guard !isStopping, let slot = state.connections.insert(descriptor) else {
-            driver.close(descriptor, reset: false)
-            return
-        }
-        state.counters.accepted += 1
-        driver.adopt(slot, &state)
-        handler.opened(state.connections.id(of: slot), tag: 0, &effects)
-        receiveIfWanted(slot)
-        keepAccepting(index)
-    }
-
-    /// Accepts as long as there is room. A multishot accept takes everything that waits in the
-    /// listener's queue, so it is used only while all of that would fit; then one at a time.
-    @inline(never)
-    mutating func keepAccepting(_ index: Int) {
-        guard !isStopping, listeners[index].isOpen, !listeners[index].isPaused else { return }
-        let room = state.connections.room
-        guard room > 0 else { return }
-        let queuedMax = listeners.count * Limits.acceptQueueMax
-        driver.accept(listener: index, one: room <= queuedMax, &state)
-    }
-
-    @inline(never)
-    mutating func acceptEnded(_ index: Int, _ error: Errno?) {
-        if isStopping {
-            closeListener(index)
-            return
-        }
-        guard let error, error.exhaustsAccept else {
-            keepAccepting(index)
-            return
-        }
-        // Whoever waits in the listener's queue stays there. Accepting goes on after the pause, or as
-        // soon as a connection of our own ends.
-        state.counters.acceptFailures += 1
-        let pause = listeners[index].pauseNanoseconds
-        listeners[index].isPaused = true
-        listeners[index].pauseNanoseconds = min(pause * 2, Worker.longestAcceptPause)
-        state.deadlines.set(.acceptRetry, at: state.now + pause)
-    }
-
-    @inline(never)
-    mutating func resumeAccepting() {
-        state.deadlines.clear(.acceptRetry)
-        for index in listeners.indices {
-            listeners[index].isPaused = false
-            keepAccepting(index)
-        }
-    }
-
     // ---- connecting ----
 
     @inline(never)
@@ -78,7 +23,9 @@ extension Worker where D: ~Copyable, H: ~Copyable {
 
     @inline(never)
     mutating func connected(_ slot: UInt32) {
-        if state.connections[slot].flags.contains(.aborting) { return connectFailed(slot, .canceled) }
+        if state.connections[slot].flags.contains(.aborting) {
+            return connectFailed(slot, .canceled)
+        }
         state.counters.connected += 1
         let tag = state.connections[slot].tag
         handler.opened(state.connections.id(of: slot), tag: tag, &effects)
@@ -89,7 +36,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func connectFailed(_ slot: UInt32, _ error: Errno) {
         let tag = state.connections[slot].tag
         driver.close(state.connections[slot].descriptor, reset: false)
-        state.connections.remove(slot)
+        free(slot)
         handler.connectFailed(tag: tag, error, &effects)
     }
 
@@ -126,7 +73,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         }
     }
 
-    /// Ends a connection at once: what is queued is dropped, what is in flight is brought to its end.
+    /// Ends a connection at once: what is queued is dropped, what is in flight is brought to its
+    /// end.
     @inline(never)
     mutating func abort(_ slot: UInt32, _ end: ConnectionEnd) {
         if !state.connections[slot].flags.contains(.aborting) {
@@ -147,23 +95,16 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         let dropped = state.buffers.discard(&state.connections[slot].outbox)
         state.counters.bytesDropped += UInt64(dropped)
         driver.close(state.connections[slot].descriptor, reset: end == .aborted)
-        state.connections.remove(slot)
+        // Whoever fed this connection may read again: nothing waits any more.
+        resumeFeeder(of: slot)
+        free(slot)
         state.counters.closed += 1
         handler.closed(connection, end, &effects)
-        // A descriptor and a slot have become free.
-        if state.deadlines.isSet(.acceptRetry) || state.connections.room == 1 { resumeAccepting() }
     }
-}
 
-extension Errno {
-    /// Whether accepting failed for want of descriptors or memory: it would fail again at once. Any
-    /// other error concerns the one connection that was being accepted (accept(2)).
-    fileprivate var exhaustsAccept: Bool {
-        switch self {
-        case .canceled, .interrupted, .tryAgain, .connectionAborted, .protocolError, .notPermitted:
-            false
-        default:
-            true
-        }
+    /// Frees a slot. With it and its descriptor, accepting may go on.
+    private mutating func free(_ slot: UInt32) {
+        state.connections.remove(slot)
+        if state.deadlines.isSet(.acceptRetry) || state.connections.room == 1 { resumeAccepting() }
     }
 }

@@ -1,11 +1,11 @@
-// Worker: one core's share of the service. It asks its driver for what has happened, asks its handler
-// what that means, and does it. Here is the turn; what happens to a connection is in
+// Worker: one core's share of the service. It asks its driver for what has happened, asks its
+// handler what that means, and does it. Here is the turn; what happens to a connection is in
 // Worker+Connections.swift, to its bytes in Worker+Bytes.swift.
 
 import Net
 
-/// The loop of one thread. It is made, runs and ends on that thread, and shares nothing with others but
-/// its `control`.
+/// The loop of one thread. It is made, runs and ends on that thread, and shares nothing with others
+/// but its `control`.
 public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     struct Listener {
         var descriptor: Descriptor
@@ -28,6 +28,8 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     let control: WorkerControl
     let targets: [SocketAddress]
     var listeners: [Listener]
+    // Listeners to attend to, by their index.
+    var listenersDue: SlotQueue
     // Connections that wait for a buffer to receive into, in the order in which they found none.
     var starvedReceivers: SlotQueue
     // Connections that have more to produce: for want of a buffer, or after their share of a turn.
@@ -51,7 +53,9 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     ) throws(SystemError) {
         let receivers = try SlotQueue(capacity: state.limits.connectionsMax)
         let producers = try SlotQueue(capacity: state.limits.connectionsMax)
+        let due = try SlotQueue(capacity: max(1, plan.listeners.count))
         starvedReceivers = receivers
+        listenersDue = due
         waitingProducers = producers
         effects = Effects(capacity: state.limits.effectsMax)
         listeners = plan.listeners.map { Listener(descriptor: $0) }
@@ -65,7 +69,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     /// Runs until it is stopped and every connection has ended.
     consuming func run() -> Counters {
         refreshClock()
-        for index in listeners.indices { keepAccepting(index) }
+        attendAllListeners()
         handler.started(&effects)
         applyEffects()
         while !isDone { turn() }
@@ -86,11 +90,13 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     /// One turn: wait, handle what has happened, do what has become due.
     @inline(never)
     mutating func turn() {
-        let isIdle = hasSeenAllEvents && effects.isEmpty && sweep == nil && !canFeed
+        let isIdle =
+            hasSeenAllEvents && effects.isEmpty && listenersDue.isEmpty && sweep == nil && !canFeed
         driver.wait(until: state.deadlines.next, isIdle: isIdle, &state)
         refreshClock()
         handleEvents()
         passDeadlines()
+        if !listenersDue.isEmpty { attendListeners() }
         if sweep != nil { continueSweep() }
         if !starvedReceivers.isEmpty { feedStarved() }
         if !waitingProducers.isEmpty { resumeProducers() }
@@ -220,9 +226,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         sweep = Sweep(aborts: false)
         state.deadlines.clear(.acceptRetry)
         state.deadlines.set(.stop, at: state.now + Worker.stopGrace)
-        for index in listeners.indices where driver.stopAccepting(listener: index, &state) {
-            closeListener(index)
-        }
+        attendAllListeners()
     }
 
     @inline(never)
@@ -241,11 +245,5 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
             applyEffects()
         }
         sweep = walk.nextSlot < UInt32(state.connections.usedSlots) ? walk : nil
-    }
-
-    mutating func closeListener(_ index: Int) {
-        guard listeners[index].isOpen else { return }
-        listeners[index].isOpen = false
-        driver.close(listeners[index].descriptor, reset: false)
     }
 }

@@ -39,6 +39,9 @@ public struct GroupPlan: Sendable {
     public var listeners: [ListenOptions] = []
     /// Where handlers may connect to.
     public var targets: [SocketAddress] = []
+    /// Whether io_uring accepts and receives until further notice (multishot, Linux 6.0), or asks
+    /// each time anew. No other backend knows the difference.
+    public var usesMultishot = true
     /// The name of the threads, at most 11 bytes.
     public var name = "worker"
 
@@ -94,6 +97,7 @@ public final class WorkerGroup: Sendable {
             var driverPlan = DriverPlan(doorbell: control.doorbell)
             driverPlan.listeners = sockets.descriptors[number]
             driverPlan.targets = plan.targets
+            driverPlan.usesMultishot = plan.usesMultishot
             let cpu = plan.cpus.isEmpty ? nil : plan.cpus[number % plan.cpus.count]
             let thread = try Thread(name: "\(plan.name)-\(number)", cpu: cpu) { [driverPlan] in
                 WorkerGroup.work(number, plan, driverPlan, control, outcome, makeHandler)
@@ -112,8 +116,8 @@ public final class WorkerGroup: Sendable {
         }
     }
 
-    /// Asks every worker to stop and waits until they have: connections finish what they hold, within
-    /// a second. Called once.
+    /// Asks every worker to stop and waits until they have: connections finish what they hold,
+    /// within a second. Called once.
     ///
     /// - Returns: the counts of each worker.
     @discardableResult
@@ -171,6 +175,7 @@ public final class WorkerGroup: Sendable {
             }
             outcome.counters.withLock { $0.append(counters) }
         } catch {
+            for listener in driverPlan.listeners { listener.close() }
             outcome.failure.withLock { $0 = $0 ?? error }
             outcome.started.ring()
         }

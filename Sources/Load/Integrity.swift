@@ -1,5 +1,5 @@
-// Integrity: the verdict on what came back. Bytes that are missing, of another connection, or out of
-// place are told apart, and the first fault is named with its exact offset.
+// Integrity: the verdict on what came back. Bytes that are missing, of another connection, or out
+// of place are told apart, and the first fault is named with its exact offset.
 
 import Synchronization
 

@@ -1,11 +1,12 @@
-// KeyedStream: bytes that prove where they belong. Each connection has a stream of its own; every word
-// of it is its connection's number and its position, scrambled by a function that can be undone. So a
-// byte that is not the expected one can be asked whose it is.
+// KeyedStream: bytes that prove where they belong. Each connection has a stream of its own; every
+// word of it is its connection's number and its position, scrambled by a function that can be
+// undone. So a byte that is not the expected one can be asked whose it is.
 
 /// The stream of bytes of one connection.
 ///
-/// The stream consists of 8-byte words, little-endian. The word at position `w` (byte offset `8 w`) of
-/// connection `c` is a bijection of `c << 40 | w` (c below 2^24, w below 2^40), keyed by the run.
+/// The stream consists of 8-byte words, little-endian. The word at position `w` (byte offset `8 w`)
+/// of connection `c` is a bijection of `c << 40 | w` (c below 2^24, w below 2^40), keyed by the
+/// run.
 public struct KeyedStream: Equatable, Sendable {
     /// The connection's number.
     public let connection: UInt32
@@ -26,17 +27,29 @@ public struct KeyedStream: Equatable, Sendable {
         precondition(count <= bytes.byteCount)
         var index = 0
         while index < count, (offset &+ UInt64(index)) & 7 != 0 {
-            bytes.storeBytes(of: byte(at: offset &+ UInt64(index)), toByteOffset: index, as: UInt8.self)
+            bytes.storeBytes(
+                of: byte(at: offset &+ UInt64(index)),
+                toByteOffset: index,
+                as: UInt8.self
+            )
             index += 1
         }
         var word = (offset &+ UInt64(index)) >> 3
         while index &+ 8 <= count {
-            bytes.storeBytes(of: self.word(at: word).littleEndian, toByteOffset: index, as: UInt64.self)
+            bytes.storeBytes(
+                of: self.word(at: word).littleEndian,
+                toByteOffset: index,
+                as: UInt64.self
+            )
             index &+= 8
             word &+= 1
         }
         while index < count {
-            bytes.storeBytes(of: byte(at: offset &+ UInt64(index)), toByteOffset: index, as: UInt8.self)
+            bytes.storeBytes(
+                of: byte(at: offset &+ UInt64(index)),
+                toByteOffset: index,
+                as: UInt8.self
+            )
             index += 1
         }
     }

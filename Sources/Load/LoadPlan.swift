@@ -107,8 +107,8 @@ public struct LoadResult: Sendable {
     }
 }
 
-/// What the threads of a run share: a few numbers, read by the workers and set by the main thread or
-/// the other way round.
+/// What the threads of a run share: a few numbers, read by the workers and set by the main thread
+/// or the other way round.
 final class LoadControl: Sendable {
     /// The measured window in monotonic nanoseconds. Nothing counts until it is set.
     let windowStart = Atomic<UInt64>(.max)

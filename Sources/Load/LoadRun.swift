@@ -1,5 +1,5 @@
-// LoadRun: a run from its first connection to its last. The caller's thread keeps the time; the workers
-// do the work.
+// LoadRun: a run from its first connection to its last. The caller's thread keeps the time; the
+// workers do the work.
 
 public import Engine
 import Measure
@@ -38,8 +38,8 @@ public struct LoadRun {
         self.server = server
     }
 
-    /// Connects, warms up, measures and ends. SIGINT and SIGTERM end it early; `StopSignal.block` has
-    /// been called.
+    /// Connects, warms up, measures and ends. SIGINT and SIGTERM end it early; `StopSignal.block`
+    /// has been called.
     public func run(
         warmupNanoseconds: UInt64,
         durationNanoseconds: UInt64

@@ -1,5 +1,6 @@
-// RequestResponse: the closed-loop workload as a handler. A connection has up to `depth` requests under
-// way; a response is complete when as many bytes have come back as were sent up to the request's end.
+// RequestResponse: the closed-loop workload as a handler. A connection has up to `depth` requests
+// under way; a response is complete when as many bytes have come back as were sent up to the
+// request's end.
 
 import Engine
 import Measure
@@ -316,7 +317,8 @@ struct RequestResponse: Handler, ~Copyable {
         if plan.verifies, sessions[session].received < sessions[session].sent {
             let missing = sessions[session].sent - sessions[session].received
             result.integrity.lost += missing
-            let fault = "connection \(numbers.lowerBound + session), offset "
+            let fault =
+                "connection \(numbers.lowerBound + session), offset "
                 + "\(sessions[session].received): the last \(missing) bytes are missing"
             result.integrity.firstFault = result.integrity.firstFault ?? fault
         }

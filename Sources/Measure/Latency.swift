@@ -2,7 +2,8 @@
 
 internal import Histogram
 
-/// A record of durations from 1 ns to 100 s with three significant digits. Longer ones count as 100 s.
+/// A record of durations from 1 ns to 100 s with three significant digits. Longer ones count as 100
+/// s.
 public struct Latency: Sendable {
     private var histogram: Histogram<UInt64>
     /// The longest duration recorded, exactly.
@@ -45,17 +46,24 @@ public struct LatencySummary: Codable, Equatable, Sendable {
     public let p50: UInt64
     public let p90: UInt64
     public let p99: UInt64
-    public let p99_9: UInt64
-    public let p99_99: UInt64
+    public let p999: UInt64
+    public let p9999: UInt64
     public let max: UInt64
+
+    enum CodingKeys: String, CodingKey {
+        case p50, p90, p99
+        case p999 = "p99_9"
+        case p9999 = "p99_99"
+        case max
+    }
 
     /// The figures of a record; zeros where it is empty.
     public init(_ latency: Latency) {
         p50 = latency.value(atPercentile: 50)
         p90 = latency.value(atPercentile: 90)
         p99 = latency.value(atPercentile: 99)
-        p99_9 = latency.value(atPercentile: 99.9)
-        p99_99 = latency.value(atPercentile: 99.99)
+        p999 = latency.value(atPercentile: 99.9)
+        p9999 = latency.value(atPercentile: 99.99)
         max = latency.longest
     }
 }

@@ -5,7 +5,8 @@ import Glibc
 /// The time that a process's threads have spent on a CPU.
 public enum ProcessorTime {
     /// The run time of all living threads of a process in nanoseconds: the first field of
-    /// `/proc/PID/task/*/schedstat` (proc(5)). nil where there is no such process, or no right to look.
+    /// `/proc/PID/task/*/schedstat` (proc(5)). nil where there is no such process, or no right to
+    /// look.
     public static func nanoseconds(ofProcess process: Int32) -> UInt64? {
         let folder = "/proc/\(process)/task"
         guard let list = opendir(folder) else { return nil }

@@ -1,5 +1,5 @@
-// What a process asks of its host: which CPUs it may use, threads pinned to them, descriptor limits,
-// and the signals that stop it.
+// What a process asks of its host: which CPUs it may use, threads pinned to them, descriptor
+// limits, and the signals that stop it.
 
 import CLinux
 import Glibc
@@ -74,7 +74,8 @@ public final class Thread: Sendable {
 
 /// Settings of the running kernel under /proc/sys.
 public enum KernelSetting {
-    /// The first character of a setting such as `kernel/io_uring_disabled`, or nil where it is missing.
+    /// The first character of a setting such as `kernel/io_uring_disabled`, or nil where it is
+    /// missing.
     public static func firstCharacter(of name: String) -> Character? {
         let byte = clinux_first_byte("/proc/sys/" + name)
         return byte > 0 ? Character(UnicodeScalar(UInt8(byte))) : nil

@@ -52,7 +52,9 @@ public enum Socket {
     }
 
     /// The address that a socket is bound to.
-    public static func localAddress(of descriptor: Descriptor) throws(SystemError) -> SocketAddress {
+    public static func localAddress(
+        of descriptor: Descriptor
+    ) throws(SystemError) -> SocketAddress {
         var storage = sockaddr_in6()
         var length = UInt32(SocketAddress.storageBytes)
         try SystemError.check(

@@ -39,7 +39,8 @@ public struct SocketAddress: Equatable, Hashable, Sendable {
         self = first
     }
 
-    /// All addresses of a host, given as a name or in digits (getaddrinfo(3)), in the system's order.
+    /// All addresses of a host, given as a name or in digits (getaddrinfo(3)), in the system's
+    /// order.
     public static func resolve(host: String, port: UInt16) -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG
@@ -148,7 +149,8 @@ extension SocketAddress {
 
     /// Calls `body` with the kernel's form and its length.
     func withKernelForm<Result>(_ body: (UnsafeRawPointer, UInt32) -> Result) -> Result {
-        withUnsafeTemporaryAllocation(byteCount: SocketAddress.storageBytes, alignment: 8) { storage in
+        withUnsafeTemporaryAllocation(byteCount: SocketAddress.storageBytes, alignment: 8) {
+            storage in
             let length = write(to: storage.baseAddress!)
             return body(UnsafeRawPointer(storage.baseAddress!), length)
         }

@@ -1,5 +1,5 @@
-// SystemError: which system call failed, and with which errno. A trivial value, so that typed throws
-// allocate nothing, and so that a message can always name both.
+// SystemError: which system call failed, and with which errno. A trivial value, so that typed
+// throws allocate nothing, and so that a message can always name both.
 
 import CLinux
 import Glibc

@@ -1,5 +1,5 @@
-// The options that both executables have for their engine: the backend, the workers, and where these
-// run.
+// The options that both executables have for their engine: the backend, the workers, and where
+// these run.
 
 public import ArgumentParser
 public import Engine

@@ -1,5 +1,5 @@
-// EchoService: the Echo Protocol (RFC 862) over TCP. What arrives goes back in the buffer it came in,
-// until the client ends the connection.
+// EchoService: the Echo Protocol (RFC 862) over TCP. What arrives goes back in the buffer it came
+// in, until the client ends the connection.
 
 public import Engine
 

@@ -15,8 +15,6 @@ public struct KernelRing: Ring, ~Copyable {
         public var completionEntries: Int
         /// Set-up flags to do without even where the kernel has them.
         public var refusedFlags: SetupFlags = []
-        /// Without them every receive and accept is asked for one at a time, as before Linux 6.0.
-        public var usesMultishot = true
 
         /// Options for two queue sizes, every feature on.
         public init(submissionEntries: Int, completionEntries: Int) {
@@ -30,9 +28,11 @@ public struct KernelRing: Ring, ~Copyable {
     // Completions between head and tail have been seen and are not yet given back.
     private var head: UInt32
     private var tail: UInt32
+    /// Submissions that fit before the next enter.
+    public private(set) var submissionRoom: Int
 
-    /// Opens a ring on the calling thread, stepping down the set-up ladder where the kernel is older,
-    /// and halving the sizes where memory is short (RLIMIT_MEMLOCK).
+    /// Opens a ring on the calling thread, stepping down the set-up ladder where the kernel is
+    /// older, and halving the sizes where memory is short (RLIMIT_MEMLOCK).
     public init(_ options: Options) throws(SystemError) {
         let ring = UnsafeMutablePointer<curing_ring>.allocate(capacity: 1)
         var request = curing_options(
@@ -48,6 +48,7 @@ public struct KernelRing: Ring, ~Copyable {
         self.ring = ring
         head = curing_completion_head(ring)
         tail = head
+        submissionRoom = Int(curing_submission_room(ring))
     }
 
     deinit {
@@ -66,16 +67,14 @@ public struct KernelRing: Ring, ~Copyable {
         (Int(ring.pointee.ring.sq.ring_entries), Int(ring.pointee.ring.cq.ring_entries))
     }
 
-    public var submissionRoom: Int {
-        @inline(__always) get { Int(curing_submission_room(ring)) }
-    }
-
     public var hasOverflowed: Bool {
         @inline(__always) get { curing_overflowed(ring) }
     }
 
     @inline(__always)
     public mutating func submit(_ submission: Submission, token: Token) {
+        precondition(submissionRoom > 0, "the submission queue is full")
+        submissionRoom &-= 1
         let token = token.rawValue
         switch submission {
         case .acceptMultishot(let listener):
@@ -125,6 +124,7 @@ public struct KernelRing: Ring, ~Copyable {
         let timeout = nanoseconds.map { Int64(clamping: $0) } ?? -1
         let result = curing_enter(ring, UInt32(truncatingIfNeeded: completions), timeout)
         tail = curing_completion_tail(ring)
+        submissionRoom = Int(curing_submission_room(ring))
         guard result < 0, result != -ETIME else { return nil }
         return Errno(rawValue: -result)
     }
@@ -169,7 +169,9 @@ public struct KernelRing: Ring, ~Copyable {
     public func now() -> UInt64 { Clock.monotonicNanoseconds() }
 
     /// Whether the kernel knows an operation (IORING_REGISTER_PROBE).
-    func supports(_ opcode: io_uring_op) -> Bool { curing_supports(ring, Int32(opcode.rawValue)) > 0 }
+    func supports(_ opcode: io_uring_op) -> Bool {
+        curing_supports(ring, Int32(opcode.rawValue)) > 0
+    }
 
     /// Whether buffer rings and multishot receive work here, found out by receiving one byte.
     func probeMultishotReceive() throws(SystemError) {

@@ -1,6 +1,6 @@
-// Ring: the seam between the io_uring driver and the kernel. `KernelRing` is the kernel's; a simulated
-// ring can play the kernel's rules from a seed. Most faults of io_uring servers lie in the order of
-// completions, so the seam is here, below the driver.
+// Ring: the seam between the io_uring driver and the kernel. `KernelRing` is the kernel's; a
+// simulated ring can play the kernel's rules from a seed. Most faults of io_uring servers lie in
+// the order of completions, so the seam is here, below the driver.
 
 public import Net
 
@@ -35,12 +35,12 @@ public protocol Ring: ~Copyable {
     /// - Parameter entries: how many buffers it can hold: a power of two, at most 32768.
     mutating func openGroup(_ group: BufferGroup, entries: Int) throws(SystemError)
 
-    /// Stages a buffer for the kernel to receive into. It is published by the next `enter`, and from
-    /// then on the kernel's until a completion names it.
+    /// Stages a buffer for the kernel to receive into. It is published by the next `enter`, and
+    /// from then on the kernel's until a completion names it.
     mutating func provide(_ buffer: ProvidedBuffer, to group: BufferGroup)
 
-    /// Makes a socket for an outgoing connection. The two socket calls and the clock are part of the
-    /// seam because a simulated kernel has to see them.
+    /// Makes a socket for an outgoing connection. The two socket calls and the clock are part of
+    /// the seam because a simulated kernel has to see them.
     mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError>
     /// Ends both directions at once (shutdown(2)); the pending operations complete.
     mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection)
@@ -60,7 +60,8 @@ public enum ShutdownDirection: Sendable {
 
 /// What is asked of the kernel. Everything is a plain value: no submission allocates.
 public enum Submission {
-    /// Accepts connections until it ends (Linux 5.19); one completion each, its result the descriptor.
+    /// Accepts connections until it ends (Linux 5.19); one completion each, its result the
+    /// descriptor.
     case acceptMultishot(Descriptor)
     /// Accepts one connection.
     case accept(Descriptor)
@@ -76,8 +77,8 @@ public enum Submission {
     case sendPieces(Descriptor, UnsafeBufferPointer<Piece>)
     /// Completes when the descriptor becomes readable.
     case pollReadable(Descriptor)
-    /// Asks for the end of the operation that carries the token. A hint: only the operation's own last
-    /// completion ends it. Posts a completion of its own only where nothing was found.
+    /// Asks for the end of the operation that carries the token. A hint: only the operation's own
+    /// last completion ends it. Posts a completion of its own only where nothing was found.
     case cancel(Token)
     /// Closes a descriptor. Posts a completion only on failure.
     case close(Descriptor)
@@ -133,7 +134,8 @@ public struct Completion: Equatable, Sendable {
         }
     }
 
-    /// Whether the operation goes on. Without it a multishot operation has ended, also after success.
+    /// Whether the operation goes on. Without it a multishot operation has ended, also after
+    /// success.
     @inline(__always)
     public var hasMore: Bool { flags & Completion.moreFlag != 0 }
 

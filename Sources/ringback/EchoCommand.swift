@@ -20,7 +20,9 @@ struct EchoCommand: ParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("Where to listen; may be given several times.", valueName: "address"))
+    @Option(
+        help: ArgumentHelp("Where to listen; may be given several times.", valueName: "address")
+    )
     var listen: [String] = ["127.0.0.1:8888"]
 
     @Option(help: "The kernel interface: auto takes io_uring where it works.")
@@ -68,7 +70,9 @@ struct EchoCommand: ParsableCommand {
         plan.cpus = pin ? cpus : []
         plan.name = "echo"
         do {
-            plan.listeners = try listen.map { ListenOptions(address: try SocketAddress(parsing: $0)) }
+            plan.listeners = try listen.map {
+                ListenOptions(address: try SocketAddress(parsing: $0))
+            }
         } catch {
             throw Failure(.usage, "\(error)")
         }
@@ -100,7 +104,8 @@ struct EchoCommand: ParsableCommand {
         let workers = plan.workerCount == 1 ? "1 worker" : "\(plan.workerCount) workers"
         let first = addresses[0]
         return "echo on \(places) by \(chosen.explanation), \(workers)"
-            + (plan.cpus.isEmpty ? "" : ", pinned") + "; try: nc \(first.hostForPeople) \(first.port)"
+            + (plan.cpus.isEmpty ? "" : ", pinned")
+            + "; try: nc \(first.hostForPeople) \(first.port)"
     }
 }
 

@@ -21,6 +21,7 @@ struct StopReport {
         guard divisor > 0 else { return "none" }
         let thousandths = dividend * 1000 / divisor
         let decimals = String(thousandths % 1000)
-        return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - decimals.count) + decimals
+        return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - decimals.count)
+            + decimals
     }
 }

@@ -1,5 +1,5 @@
-// LoadReport: the figures of a run, for people and for machines. The keys of the JSON form carry their
-// units and are documented in the README.
+// LoadReport: the figures of a run, for people and for machines. The keys of the JSON form carry
+// their units and are documented in the README.
 
 import Engine
 import FoundationEssentials
@@ -121,8 +121,8 @@ struct LoadReport: Codable {
     private func summaryText(_ summary: LatencySummary) -> String {
         func microseconds(_ value: UInt64) -> String { decimal(Double(value) / 1000, 1) }
         return "p50 \(microseconds(summary.p50))  p90 \(microseconds(summary.p90))  "
-            + "p99 \(microseconds(summary.p99))  p99.9 \(microseconds(summary.p99_9))  "
-            + "p99.99 \(microseconds(summary.p99_99))  max \(microseconds(summary.max)) us"
+            + "p99 \(microseconds(summary.p99))  p99.9 \(microseconds(summary.p999))  "
+            + "p99.99 \(microseconds(summary.p9999))  max \(microseconds(summary.max)) us"
     }
 
     private func decimal(_ value: Double, _ digits: Int) -> String {

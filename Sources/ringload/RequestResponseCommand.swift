@@ -18,7 +18,7 @@ struct RequestResponseCommand: ParsableCommand {
               ringload rr localhost:8888 --size 1-65536 --verify --half-close
               ringload rr 127.0.0.1:8888 --server-pid $(pgrep -x ringback) --json -
 
-            Exit status: 0 done, 1 could not run, 2 bad arguments, 5 payload mismatch,
+            Exit status: 0 done, 1 could not run or connections broke, 2 bad arguments, 5 payload mismatch,
             130 and 143 ended by a signal (the figures so far are still reported).
             """
     )
@@ -90,12 +90,18 @@ struct RequestResponseCommand: ParsableCommand {
         if let signal = outcome.signal { throw Failure(ExitStatus(signal: signal)) }
         let errors = outcome.result.errors
         if errors.refused > 0, outcome.result.connectLatency.count == 0 {
-            throw Failure(.couldNotRun, "\(target) refused every connection; is a server listening?")
+            throw Failure(
+                .couldNotRun,
+                "\(target) refused every connection; is a server listening?"
+            )
         }
         if outcome.result.connectLatency.count == 0 {
             throw Failure(.couldNotRun, "no connection to \(target) could be made")
         }
         if !outcome.result.integrity.isClean { throw Failure(.payloadMismatch) }
+        if errors.total > 0 {
+            throw Failure(.couldNotRun, "not every connection lasted; the figures are of the rest")
+        }
     }
 
     private func makePlan() throws -> (LoadPlan, String) {

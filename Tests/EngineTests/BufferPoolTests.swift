@@ -1,10 +1,11 @@
-// The pool's rules of ownership and the outbox's arithmetic. A buffer that changes hands against the
-// rules ends the process: that is what keeps one client's bytes from another.
+// The pool's rules of ownership and the outbox's arithmetic. A buffer that changes hands against
+// the rules ends the process: that is what keeps one client's bytes from another.
 
-@testable import Engine
 import Net
 import Testing
 import URing
+
+@testable import Engine
 
 struct BufferPoolTests {
     static func makePool(_ count: Int = 8, bytes: Int = 64) throws -> BufferPool {
@@ -93,12 +94,17 @@ struct OutboxTests {
                 let count = pool.startSending(&outbox, into: pieces)
                 #expect(count >= 1 && count <= Submission.pieceLimit)
                 let offered = (0..<count).flatMap {
-                    Array(UnsafeRawBufferPointer(
-                        start: pieces[$0].bytes, count: pieces[$0].byteCount))
+                    Array(
+                        UnsafeRawBufferPointer(
+                            start: pieces[$0].bytes,
+                            count: pieces[$0].byteCount
+                        )
+                    )
                 }
                 let taken = Int.random(in: 0...offered.count, using: &random)
                 sent += offered.prefix(taken)
-                pool.finishSending(&outbox, byteCount: taken)
+                let isShort = pool.finishSending(&outbox, byteCount: taken)
+                #expect(isShort == (taken < offered.count))
             }
             expect(Int(outbox.byteCount) == queued.count - sent.count, "seed \(seed)")
         }

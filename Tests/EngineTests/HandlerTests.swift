@@ -8,7 +8,8 @@ import Support
 import Synchronization
 import Testing
 
-/// Forwards between the two clients of a pair: the first with the second, the third with the fourth.
+/// Forwards between the two clients of a pair: the first with the second, the third with the
+/// fourth.
 private struct Crossover: Handler, ~Copyable {
     var partners: [ConnectionID: ConnectionID] = [:]
     var waiting: ConnectionID?
@@ -38,7 +39,8 @@ private struct Crossover: Handler, ~Copyable {
     }
 }
 
-/// Sends `count` bytes of a fixed pattern to whoever connects, then FIN; ends a connection that says X.
+/// Sends `count` bytes of a fixed pattern to whoever connects, then FIN; ends a connection that
+/// says X.
 private struct Generator: Handler, ~Copyable {
     let count: Int
     var sent: [ConnectionID: Int] = [:]

@@ -1,8 +1,9 @@
 // The connection table, the queues of slots, the deadlines and the limits.
 
-@testable import Engine
 import Net
 import Testing
+
+@testable import Engine
 
 struct ConnectionTableTests {
     @Test func aSlotChangesItsGenerationWithItsOwner() throws {

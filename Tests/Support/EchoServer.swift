@@ -12,6 +12,8 @@ public enum PoolSetting: String, CaseIterable, Sendable {
     case eightBuffers
     /// Sixteen bytes a buffer: everything is cut to pieces.
     case tinyBuffers
+    /// Queues of the smallest size, and no multishot: everything has to wait its turn.
+    case tinyQueues
 
     /// Sets a pool.
     public func apply(to limits: inout Limits) {
@@ -21,6 +23,9 @@ public enum PoolSetting: String, CaseIterable, Sendable {
         case .tinyBuffers:
             limits.bufferBytes = 16
             limits.bufferCount = 4096
+        case .tinyQueues:
+            limits.submissionEntries = 4
+            limits.completionEntries = 8
         }
     }
 }
@@ -50,6 +55,7 @@ public final class EchoServer: Sendable {
         _ makeHandler: @escaping @Sendable (Int) -> H
     ) throws {
         var plan = GroupPlan(backend: backend, limits: limits)
+        plan.usesMultishot = limits.submissionEntries > 4
         plan.listeners = [ListenOptions(address: try SocketAddress(parsing: "127.0.0.1:0"))]
         adjust(&plan)
         group = try WorkerGroup(plan, makeHandler)

@@ -1,5 +1,5 @@
-// TestClient: a blocking TCP client for tests, over the C library alone, so that what the engine does is
-// judged by code that shares nothing with it.
+// TestClient: a blocking TCP client for tests, over the C library alone, so that what the engine
+// does is judged by code that shares nothing with it.
 
 import Glibc
 public import Net
@@ -42,8 +42,11 @@ public final class TestClient: @unchecked Sendable {
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
                 Glibc.send(
-                    descriptor, $0.baseAddress! + sent, bytes.count - sent,
-                    Int32(MSG_NOSIGNAL))
+                    descriptor,
+                    $0.baseAddress! + sent,
+                    bytes.count - sent,
+                    Int32(MSG_NOSIGNAL)
+                )
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw CallFailed(call: "send", code: errno) }
@@ -93,7 +96,12 @@ public final class TestClient: @unchecked Sendable {
     public func resetOnClose() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(
-            descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+            descriptor,
+            SOL_SOCKET,
+            SO_LINGER,
+            &linger,
+            socklen_t(MemoryLayout<linger>.size)
+        )
     }
 }
 

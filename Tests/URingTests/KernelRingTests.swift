@@ -1,4 +1,5 @@
-// The ring of the running kernel: what URing promises about it. Skipped where io_uring is not to be had.
+// The ring of the running kernel: what URing promises about it. Skipped where io_uring is not to be
+// had.
 
 import Glibc
 import Net

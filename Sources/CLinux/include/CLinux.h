@@ -61,9 +61,10 @@ int clinux_first_byte(const char *path);
 
 int clinux_epoll_create(void);
 int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token);
-/// Waits until `timeout_nanoseconds` have passed (negative: no limit). epoll_pwait2 (Linux 5.11) where
-/// it exists, milliseconds rounded up elsewhere.
-int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t timeout_nanoseconds);
+/// Waits until `timeout_nanoseconds` have passed (negative: no limit). epoll_pwait2 (Linux 5.11)
+/// where it exists, milliseconds rounded up elsewhere.
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count,
+                      int64_t timeout_nanoseconds);
 
 int clinux_socket(int family);
 int clinux_set_option(int fd, int level, int name, int value);
@@ -89,8 +90,8 @@ int clinux_thread_id(void);
 
 /// Blocks SIGINT and SIGTERM in the calling thread and those it starts, and ignores SIGPIPE.
 int clinux_block_signals(void);
-/// Waits for one of them. Returns its number, -EAGAIN when `timeout_nanoseconds` (negative: no limit)
-/// have passed.
+/// Waits for one of them. Returns its number, -EAGAIN when `timeout_nanoseconds` (negative: no
+/// limit) have passed.
 int clinux_wait_signal(int64_t timeout_nanoseconds);
 
 int clinux_descriptor_limits(uint64_t *soft, uint64_t *hard);

@@ -1,14 +1,16 @@
 // CURing: the C shim between Swift and liburing 2.3.
 //
 // Swift cannot import macros over enum constants, function-like macros or the memory-ordered loads
-// and stores that a ring needs, and liburing 2.3 (2022) does not know what newer kernels offer. This
-// header holds the inline operations of the hot path; CURing.c holds the set-up. Every function
-// returns 0 or a count on success and -errno on failure, so that nothing above reads errno.
+// and stores that a ring needs, and liburing 2.3 (2022) does not know what newer kernels offer.
+// This header holds the inline operations of the hot path; CURing.c holds the set-up. Every
+// function returns 0 or a count on success and -errno on failure, so that nothing above reads
+// errno.
 #ifndef CURING_H
 #define CURING_H
 
-// errno.h comes before liburing.h, which defines _GNU_SOURCE: the C library then keeps the definitions
-// that Swift's Glibc module was built with, and one type with two definitions cannot be imported.
+// errno.h comes before liburing.h, which defines _GNU_SOURCE: the C library then keeps the
+// definitions that Swift's Glibc module was built with, and one type with two definitions cannot be
+// imported.
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
@@ -17,7 +19,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-// ---- what liburing 2.3 lacks (values from the kernel's uapi; gated at run time, never by header) ----
+// ---- what liburing 2.3 lacks (values from the kernel's uapi; gated at run time, never by header)
+// ----
 
 #define CURING_FEATURE_RECVSEND_BUNDLE (1U << 14)  // Linux 6.10
 #define CURING_FEATURE_MIN_TIMEOUT (1U << 15)      // Linux 6.12
@@ -41,8 +44,9 @@ static const uint32_t CURING_CQE_BUFFER_SHIFT = IORING_CQE_BUFFER_SHIFT;
 /// The most buffer rings ("buffer groups") that one ring serves.
 #define CURING_BUFFER_GROUPS 4
 
-/// The message header and the pieces of one vectored send. The kernel copies both while it takes the
-/// submission (IORING_FEAT_SUBMIT_STABLE, Linux 5.5), so one per submission queue entry is enough.
+/// The message header and the pieces of one vectored send. The kernel copies both while it takes
+/// the submission (IORING_FEAT_SUBMIT_STABLE, Linux 5.5), so one per submission queue entry is
+/// enough.
 struct curing_vector {
     struct msghdr header;
     struct iovec pieces[CURING_VECTOR_PIECES];
@@ -102,7 +106,8 @@ static inline struct io_uring_sqe *curing_next(struct curing_ring *r, uint64_t t
     return sqe;
 }
 
-static inline void curing_accept(struct curing_ring *r, int listener, bool multishot, uint64_t token) {
+static inline void curing_accept(struct curing_ring *r, int listener, bool multishot,
+                                 uint64_t token) {
     struct io_uring_sqe *sqe = curing_next(r, token);
     // Accepted descriptors do not inherit CLOEXEC from the listener: it is asked for here.
     if (multishot)
@@ -144,7 +149,8 @@ static inline void curing_set_piece(struct curing_ring *r, uint32_t index, const
     curing_next_vector(r)->pieces[index] = (struct iovec){(void *)bytes, count};
 }
 
-static inline void curing_send_vector(struct curing_ring *r, int fd, uint32_t pieces, uint64_t token) {
+static inline void curing_send_vector(struct curing_ring *r, int fd, uint32_t pieces,
+                                      uint64_t token) {
     struct curing_vector *vector = curing_next_vector(r);
     struct io_uring_sqe *sqe = curing_next(r, token);
     vector->header.msg_iov = vector->pieces;
@@ -173,10 +179,10 @@ static inline void curing_close_descriptor(struct curing_ring *r, int fd, uint64
 
 // ---- provided buffers ----
 
-/// Stages a buffer for the kernel. Address, length and id are always written anew: the kernel changes
-/// the length of a truncated buffer inside the ring.
-static inline void curing_provide(struct curing_ring *r, uint16_t group, void *bytes, uint32_t count,
-                                  uint16_t buffer) {
+/// Stages a buffer for the kernel. Address, length and id are always written anew: the kernel
+/// changes the length of a truncated buffer inside the ring.
+static inline void curing_provide(struct curing_ring *r, uint16_t group, void *bytes,
+                                  uint32_t count, uint16_t buffer) {
     struct curing_buffer_ring *g = &r->groups[group];
     io_uring_buf_ring_add(g->ring, bytes, count, buffer, io_uring_buf_ring_mask(g->entries),
                           (int)g->staged);
@@ -208,7 +214,8 @@ static inline int curing_enter(struct curing_ring *r, uint32_t wait, int64_t tim
     uint32_t flags = r->enter_flags | IORING_ENTER_GETEVENTS;
     r->enters += 1;
     if (wait == 0 || timeout_nanoseconds < 0)
-        return io_uring_enter2((unsigned)r->ring.enter_ring_fd, submit, wait, flags, NULL, _NSIG / 8);
+        return io_uring_enter2((unsigned)r->ring.enter_ring_fd, submit, wait, flags, NULL,
+                               _NSIG / 8);
     struct __kernel_timespec ts = {.tv_sec = timeout_nanoseconds / 1000000000,
                                    .tv_nsec = timeout_nanoseconds % 1000000000};
     struct io_uring_getevents_arg arg = {.ts = (uint64_t)(uintptr_t)&ts};
@@ -223,11 +230,14 @@ struct curing_completion {
     uint32_t flags;
 };
 
-static inline uint32_t curing_completion_head(const struct curing_ring *r) { return *r->ring.cq.khead; }
+static inline uint32_t curing_completion_head(const struct curing_ring *r) {
+    return *r->ring.cq.khead;
+}
 static inline uint32_t curing_completion_tail(const struct curing_ring *r) {
     return io_uring_smp_load_acquire(r->ring.cq.ktail);
 }
-static inline struct curing_completion curing_completion_at(const struct curing_ring *r, uint32_t index) {
+static inline struct curing_completion curing_completion_at(const struct curing_ring *r,
+                                                            uint32_t index) {
     const struct io_uring_cqe *cqe = &r->ring.cq.cqes[index & r->ring.cq.ring_mask];
     return (struct curing_completion){cqe->user_data, cqe->res, cqe->flags};
 }
@@ -235,8 +245,8 @@ static inline struct curing_completion curing_completion_at(const struct curing_
 static inline void curing_completion_advance(struct curing_ring *r, uint32_t head) {
     io_uring_smp_store_release(r->ring.cq.khead, head);
 }
-/// Whether completions wait in the kernel's overflow list. `koverflow` stays 0 when nothing is lost,
-/// so the flag is what counts.
+/// Whether completions wait in the kernel's overflow list. `koverflow` stays 0 when nothing is
+/// lost, so the flag is what counts.
 static inline bool curing_overflowed(const struct curing_ring *r) {
     return IO_URING_READ_ONCE(*r->ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW;
 }

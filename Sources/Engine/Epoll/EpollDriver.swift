@@ -2,9 +2,9 @@
 // epoll would be worth nothing.
 //
 // One EPOLL_CTL_ADD a connection, edge-triggered for both directions, and none after it. What the
-// kernel reported is kept in flags of the connection; a queue holds the connections on which a call is
-// worth making. A receive is followed at once by the send of its bytes: the buffer just freed is the
-// next one taken, so one hot buffer serves all connections while nobody lags behind.
+// kernel reported is kept in flags of the connection; a queue holds the connections on which a call
+// is worth making. A receive is followed at once by the send of its bytes: the buffer just freed is
+// the next one taken, so one hot buffer serves all connections while nobody lags behind.
 
 public import Net
 import URing
@@ -74,8 +74,9 @@ public struct EpollDriver: Driver, ~Copyable {
 
     @inline(never)
     public mutating func accept(listener index: Int, one: Bool, _ state: inout WorkerState) {
-        accepting[index] = true
         acceptOne[index] = one
+        guard !accepting[index] else { return }
+        accepting[index] = true
         // The listener may have become acceptable while nobody was accepting: no edge will tell.
         acceptable[index] = true
         isAcceptDue = true
@@ -90,7 +91,9 @@ public struct EpollDriver: Driver, ~Copyable {
         watchConnection(slot, &state)
     }
 
-    public mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError> {
+    public mutating func openSocket(
+        _ family: SocketAddress.Family
+    ) -> Result<Descriptor, SystemError> {
         Result { () throws(SystemError) in try Socket.outgoing(family) }
     }
 
@@ -169,7 +172,8 @@ public struct EpollDriver: Driver, ~Copyable {
     }
 
     public mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
-        // Nothing is ever in flight here: waiting simply ends. A connect ends as one that has failed.
+        // Nothing is ever in flight here: waiting simply ends. A connect ends as one that has
+        // failed.
         state.connections[slot].flags.subtract([.sending, .receiving])
         if state.connections[slot].flags.contains(.connecting) {
             state.connections[slot].flags.insert(.writable)

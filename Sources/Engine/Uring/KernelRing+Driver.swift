@@ -10,6 +10,6 @@ extension UringDriver where R == KernelRing {
             completionEntries: state.limits.completionEntries
         )
         let ring = try KernelRing(options)
-        try self.init(ring: ring, usesMultishot: options.usesMultishot, plan: plan, &state)
+        try self.init(ring: ring, plan: plan, &state)
     }
 }

@@ -1,8 +1,8 @@
 // UringDriver: the engine's verbs as submissions, and completions as the engine's events.
 //
-// What has to be kept straight here: a completion's token says which connection it was for, and which
-// owner of that slot; a buffer is taken only from a completion that carries one; a multishot operation
-// may end after any completion, also a good one; and nothing is submitted without room.
+// What has to be kept straight here: a completion's token says which connection it was for, and
+// which owner of that slot; a buffer is taken only from a completion that carries one; a multishot
+// operation may end after any completion, also a good one; and nothing is submitted without room.
 
 public import Net
 public import URing
@@ -14,6 +14,7 @@ private enum Operation: UInt8 {
     case send
     case connect
     case cancel
+    case cancelAccept
     case close
     case doorbell
 }
@@ -23,6 +24,9 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     private struct Listener {
         var descriptor: Descriptor
         var isAccepting = false
+        var isMultishot = false
+        /// The accept under way has been asked to end.
+        var isEnding = false
     }
 
     private var ring: R
@@ -41,12 +45,11 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     init(
         ring: consuming R,
-        usesMultishot: Bool,
         plan: DriverPlan,
         _ state: inout WorkerState
     ) throws(SystemError) {
         self.ring = ring
-        self.usesMultishot = usesMultishot
+        usesMultishot = plan.usesMultishot
         listeners = plan.listeners.map { Listener(descriptor: $0) }
         targets = TargetTable(plan.targets)
         doorbell = plan.doorbell
@@ -71,24 +74,35 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     @inline(never)
     public mutating func accept(listener index: Int, one: Bool, _ state: inout WorkerState) {
-        guard !listeners[index].isAccepting else { return }
-        listeners[index].isAccepting = true
+        guard !listeners[index].isAccepting else {
+            if one, listeners[index].isMultishot { _ = stopAccepting(listener: index, &state) }
+            return
+        }
+        let isMultishot = usesMultishot && !one
         let descriptor = listeners[index].descriptor
+        listeners[index].isAccepting = true
+        listeners[index].isMultishot = isMultishot
         ring.submit(
-            one || !usesMultishot ? .accept(descriptor) : .acceptMultishot(descriptor),
+            isMultishot ? .acceptMultishot(descriptor) : .accept(descriptor),
             token: Token(operation: .accept, slot: UInt32(index))
         )
     }
 
     public mutating func stopAccepting(listener index: Int, _ state: inout WorkerState) -> Bool {
         guard listeners[index].isAccepting else { return true }
-        cancel(Token(operation: .accept, slot: UInt32(index)))
+        if !listeners[index].isEnding {
+            listeners[index].isEnding = true
+            let target = Token(operation: .accept, slot: UInt32(index))
+            ring.submit(.cancel(target), token: Token(operation: .cancelAccept))
+        }
         return false
     }
 
     public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {}
 
-    public mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError> {
+    public mutating func openSocket(
+        _ family: SocketAddress.Family
+    ) -> Result<Descriptor, SystemError> {
         ring.openSocket(family)
     }
 
@@ -269,6 +283,9 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
             case .cancel:
                 cancelFailed(token, &state)
                 continue
+            case .cancelAccept:
+                // Too late: the accept's own completion is on its way.
+                continue
             case .close:
                 defect("close", completion.result)
             case nil:
@@ -315,8 +332,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         state.connections[slot].flags.subtract([.receiving, .receiveEnding])
     }
 
-    /// "Not found" or "too late". The operation's own completion tells what became of it; should none
-    /// come, a connection that is being cut is shut down, which ends everything.
+    /// "Not found" or "too late". The operation's own completion tells what became of it; should
+    /// none come, a connection that is being cut is shut down, which ends everything.
     @inline(never)
     private mutating func cancelFailed(_ token: Token, _ state: inout WorkerState) {
         guard state.connections.isCurrent(slot: token.slot, generation: token.generation) else {
@@ -334,7 +351,10 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         _ state: inout WorkerState
     ) -> Event {
         let index = Int(completion.token.slot)
-        if !completion.hasMore { listeners[index].isAccepting = false }
+        if !completion.hasMore {
+            listeners[index].isAccepting = false
+            listeners[index].isEnding = false
+        }
         if completion.result >= 0 {
             return .accepted(listener: index, Descriptor(rawValue: completion.result))
         }

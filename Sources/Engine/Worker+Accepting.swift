@@ -1,0 +1,82 @@
+// Accepting: as many connections as there is room for, and nobody lost who waits in a listener's
+// queue.
+//
+// Whatever may change what a listener should do puts it into `listenersDue`; attending to one looks
+// at the whole situation anew and makes one submission at most.
+
+import Net
+
+extension Worker where D: ~Copyable, H: ~Copyable {
+    @inline(never)
+    mutating func accepted(_ index: Int, _ descriptor: Descriptor) {
+        listeners[index].pauseNanoseconds = Worker.firstAcceptPause
+        listenersDue.append(UInt32(index))
+        guard !isStopping, let slot = state.connections.insert(descriptor) else {
+            driver.close(descriptor, reset: false)
+            return
+        }
+        state.counters.accepted += 1
+        driver.adopt(slot, &state)
+        handler.opened(state.connections.id(of: slot), tag: 0, &effects)
+        receiveIfWanted(slot)
+    }
+
+    @inline(never)
+    mutating func acceptEnded(_ index: Int, _ error: Errno) {
+        listenersDue.append(UInt32(index))
+        guard !isStopping, error.exhaustsAccept else { return }
+        // Whoever waits in the listener's queue stays there. Accepting goes on after the pause, or
+        // as soon as a connection of our own ends.
+        state.counters.acceptFailures += 1
+        let pause = listeners[index].pauseNanoseconds
+        listeners[index].isPaused = true
+        listeners[index].pauseNanoseconds = min(pause * 2, Worker.longestAcceptPause)
+        state.deadlines.set(.acceptRetry, at: state.now + pause)
+    }
+
+    @inline(never)
+    mutating func resumeAccepting() {
+        state.deadlines.clear(.acceptRetry)
+        for index in listeners.indices { listeners[index].isPaused = false }
+        attendAllListeners()
+    }
+
+    mutating func attendAllListeners() {
+        for index in listeners.indices { listenersDue.append(UInt32(index)) }
+    }
+
+    @inline(never)
+    mutating func attendListeners() {
+        while driver.hasRoom, let index = listenersDue.popFirst() { attend(Int(index)) }
+    }
+
+    /// Does what a listener needs now.
+    private mutating func attend(_ index: Int) {
+        guard listeners[index].isOpen else { return }
+        if isStopping {
+            guard driver.stopAccepting(listener: index, &state) else { return }
+            listeners[index].isOpen = false
+            driver.close(listeners[index].descriptor, reset: false)
+            return
+        }
+        let room = state.connections.room
+        guard !listeners[index].isPaused, room > 0 else { return }
+        // A multishot accept takes everything that waits in the queue, so it is used only while all
+        // of that would fit; then one at a time.
+        let queuedMax = listeners.count * Limits.acceptQueueMax
+        driver.accept(listener: index, one: room <= queuedMax, &state)
+    }
+}
+
+extension Errno {
+    /// Whether accepting failed for want of descriptors or memory: it would fail again at once. Any
+    /// other error concerns the one connection that was being accepted (accept(2)).
+    fileprivate var exhaustsAccept: Bool {
+        switch self {
+        case .canceled, .interrupted, .tryAgain, .connectionAborted, .protocolError, .notPermitted:
+            false
+        default:
+            true
+        }
+    }
+}

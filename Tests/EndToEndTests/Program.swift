@@ -1,0 +1,145 @@
+// Program: the release executables as a user runs them, and what came of it.
+
+import Foundation
+
+/// Where things are.
+enum Place {
+    static let root = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+    /// The folder of the executables: the release build's unless RINGBACK_BINARIES names another.
+    static let binaries =
+        ProcessInfo.processInfo.environment["RINGBACK_BINARIES"] ?? root + "/.build/release"
+    static let allocationCounter = root + "/.build-support/allocation-counter.so"
+
+    static var hasBinaries: Bool {
+        FileManager.default.isExecutableFile(atPath: binaries + "/ringback")
+            && FileManager.default.isExecutableFile(atPath: binaries + "/ringload")
+    }
+}
+
+/// A program that has ended.
+struct Ended {
+    let status: Int32
+    let output: String
+    let errors: String
+
+    /// What it said on stderr, line by line.
+    var errorLines: [Substring] { errors.split(separator: "\n") }
+}
+
+/// A program that runs.
+final class Program {
+    private let process = Process()
+    private let output = TemporaryFile()
+    private let errors = TemporaryFile()
+
+    /// Starts a program; `arguments` begin with its name, which is looked up in PATH and among the
+    /// project's executables.
+    init(_ arguments: [String], environment: [String: String] = [:]) throws {
+        var variables = ProcessInfo.processInfo.environment
+        variables["PATH"] = Place.binaries + ":" + (variables["PATH"] ?? "/usr/bin:/bin")
+        variables.merge(environment) { $1 }
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = arguments
+        process.environment = variables
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output.handle
+        process.standardError = errors.handle
+        try process.run()
+    }
+
+    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+    var identifier: Int32 { process.processIdentifier }
+    var errorsSoFar: String { errors.text }
+
+    /// Sends a signal.
+    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
+    /// Waits for its end, at most so long.
+    func wait(seconds: Double = 30) throws -> Ended {
+        let deadline = Date().addingTimeInterval(seconds)
+        while process.isRunning {
+            guard Date() < deadline else { throw TimedOut(what: process.arguments ?? []) }
+            usleep(5000)
+        }
+        return Ended(
+            status: process.terminationReason == .exit
+                ? process.terminationStatus : 128 + process.terminationStatus,
+            output: output.text,
+            errors: errors.text
+        )
+    }
+
+    struct TimedOut: Error { let what: [String] }
+
+    /// Runs a program to its end.
+    static func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Ended {
+        try Program(arguments, environment: environment).wait()
+    }
+
+    /// Runs a line of shell to its end.
+    static func shell(_ line: String) throws -> Ended {
+        try Program(["bash", "-c", line]).wait(seconds: 60)
+    }
+}
+
+/// `ringback echo` on a port that the kernel chooses.
+final class Server {
+    let program: Program
+    let port: UInt16
+
+    init(_ options: [String], wrapper: [String] = [], environment: [String: String] = [:]) throws {
+        let command = wrapper + ["ringback", "echo", "--listen", "127.0.0.1:0"] + options
+        program = try Program(command, environment: environment)
+        let deadline = Date().addingTimeInterval(20)
+        while true {
+            if let match = program.errorsSoFar.firstMatch(of: /echo on 127\.0\.0\.1:(\d+)/),
+                let number = UInt16(match.1)
+            {
+                port = number
+                return
+            }
+            guard Date() < deadline else {
+                throw NotReady(said: program.errorsSoFar)
+            }
+            usleep(5000)
+        }
+    }
+
+    struct NotReady: Error { let said: String }
+
+    var address: String { "127.0.0.1:\(port)" }
+
+    /// Asks it to stop and waits.
+    func stop() throws -> Ended {
+        program.signal(SIGTERM)
+        return try program.wait()
+    }
+
+    /// The thread of a worker.
+    func workerThread(_ number: Int = 0) throws -> Int32 {
+        let folder = "/proc/\(program.identifier)/task"
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            let title = try String(contentsOfFile: "\(folder)/\(name)/comm", encoding: .utf8)
+            if title == "echo-\(number)\n" { return Int32(name) ?? 0 }
+        }
+        throw NotReady(said: "no worker thread")
+    }
+}
+
+/// A file that goes with its owner.
+final class TemporaryFile {
+    let path = NSTemporaryDirectory() + "ringback-" + UUID().uuidString
+    let handle: FileHandle
+
+    init() {
+        _ = FileManager.default.createFile(atPath: path, contents: nil)
+        handle = FileHandle(forUpdatingAtPath: path)!
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    var text: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+}

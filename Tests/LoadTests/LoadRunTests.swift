@@ -1,0 +1,127 @@
+// Whole runs: against a server that is right, against servers that lie, and against none.
+
+import Engine
+import Load
+import Measure
+import Net
+import Support
+import Testing
+
+/// An echo with one fault, from a connection's tenth receive on.
+private struct LyingEcho: Handler, ~Copyable {
+    enum Fault: String, CaseIterable { case loses, mixes, cutsShort }
+
+    let fault: Fault
+    var receives: [ConnectionID: Int] = [:]
+
+    init(fault: Fault) { self.fault = fault }
+
+    mutating func received(
+        _ bytes: RawSpan,
+        on connection: ConnectionID,
+        _ effects: inout Effects
+    ) -> Verdict {
+        receives[connection, default: 0] += 1
+        guard receives[connection] == 10 else { return .echo }
+        switch fault {
+        case .loses:
+            return .consume
+        case .mixes:
+            let other = receives.keys.first { $0 != connection }
+            return other.map { .forward(to: $0) } ?? .echo
+        case .cutsShort:
+            return .abort
+        }
+    }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(1)))
+struct LoadRunTests {
+    private func plan(_ target: SocketAddress, _ backend: Backend) -> LoadPlan {
+        var plan = LoadPlan(target: target, backend: backend)
+        plan.connections = 8
+        plan.depth = 4
+        plan.smallestSize = 100
+        plan.largestSize = 100
+        plan.verifies = true
+        plan.seed = 42
+        return plan
+    }
+
+    private func run(_ plan: LoadPlan) throws -> LoadOutcome {
+        try LoadRun(plan, server: Host.processID).run(
+            warmupNanoseconds: 20 * .nanosecondsPerMillisecond,
+            durationNanoseconds: 300 * .nanosecondsPerMillisecond
+        )
+    }
+
+    @Test(arguments: Backend.allCases)
+    func measuresAnHonestServer(_ backend: Backend) throws {
+        let server = try EchoServer(backend)
+        let outcome = try run(plan(server.address, backend))
+        let counters = server.stop()
+        let result = outcome.result
+        #expect(result.integrity.isClean)
+        #expect(result.errors == LoadErrors())
+        #expect(result.messages > 100)
+        #expect(result.latency.count == result.messages)
+        #expect(result.connectLatency.count == 8)
+        #expect(counters.bytesSent == result.integrity.verifiedBytes)
+        #expect(outcome.windowNanoseconds == 300 * .nanosecondsPerMillisecond)
+        #expect((outcome.serverNanoseconds ?? 0) > 0)
+        #expect(outcome.signal == nil)
+    }
+
+    @Test(arguments: Backend.allCases)
+    func catchesAServerThatLoses(_ backend: Backend) throws {
+        let verdict = try runAgainst(.loses, backend).integrity
+        #expect(verdict.lost > 0)
+        #expect(verdict.foreign == 0)
+        #expect(verdict.firstFault?.contains("are missing") == true)
+    }
+
+    @Test(arguments: Backend.allCases)
+    func catchesAServerThatMixes(_ backend: Backend) throws {
+        let verdict = try runAgainst(.mixes, backend).integrity
+        #expect(verdict.foreign > 0)
+        #expect(verdict.firstFault?.contains("bytes of connection") == true)
+    }
+
+    @Test(arguments: Backend.allCases)
+    func countsConnectionsThatTheServerCuts(_ backend: Backend) throws {
+        let errors = try runAgainst(.cutsShort, backend).errors
+        #expect(errors.reset + errors.closedEarly == 8)
+    }
+
+    private func runAgainst(_ fault: LyingEcho.Fault, _ backend: Backend) throws -> LoadResult {
+        let limits = Limits(connectionsMax: 16)
+        let server = try EchoServer(backend, limits: limits) { _ in LyingEcho(fault: fault) }
+        defer { _ = server.stop() }
+        return try run(plan(server.address, backend)).result
+    }
+
+    @Test(arguments: Backend.allCases)
+    func countsRefusals(_ backend: Backend) throws {
+        let server = try EchoServer(backend)
+        let address = server.address
+        _ = server.stop()
+        let result = try run(plan(address, backend)).result
+        #expect(result.errors.refused == 8)
+        #expect(result.messages == 0)
+    }
+
+    @Test(arguments: Backend.allCases)
+    func readsSlowlyAndLosesNothing(_ backend: Backend) throws {
+        let server = try EchoServer(backend)
+        defer { _ = server.stop() }
+        var plan = plan(server.address, backend)
+        plan.smallestSize = 1
+        plan.largestSize = 100_000
+        plan.readDelayNanoseconds = 2 * .nanosecondsPerMillisecond
+        plan.halfCloses = true
+        let result = try run(plan).result
+        #expect(result.integrity.isClean, "\(result.integrity.firstFault ?? "")")
+        #expect(result.integrity.verifiedBytes > 0)
+        #expect(result.errors.total == 0)
+    }
+}

@@ -1,0 +1,131 @@
+// The rules of the house that a machine can check: who may import what, how long files, functions
+// and lines may be, and what must not be left behind.
+
+import Foundation
+import Testing
+
+/// A source file with its path from the project's root.
+struct SourceFile {
+    let path: String
+    let lines: [String]
+
+    static let root = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// All files below some folders that end in one of some ways.
+    static func all(below folders: [String], endings: [String]) -> [SourceFile] {
+        folders.flatMap { folder -> [SourceFile] in
+            let names = FileManager.default.subpaths(atPath: root.path + "/" + folder) ?? []
+            return names.filter { name in endings.contains { name.hasSuffix($0) } }.map { name in
+                let path = folder + "/" + name
+                let text =
+                    (try? String(contentsOf: root.appending(path: path), encoding: .utf8)) ?? ""
+                return SourceFile(path: path, lines: text.components(separatedBy: "\n"))
+            }
+        }
+    }
+
+    static let swift = all(below: ["Sources", "Tests"], endings: [".swift"])
+    static let sources = all(below: ["Sources"], endings: [".swift"])
+    static let written = all(
+        below: ["Sources", "Tests", "Benchmarks"],
+        endings: [".swift", ".c", ".h"]
+    )
+
+    /// The files with a line that matches, as `path:line`.
+    func places(matching pattern: Regex<Substring>) -> [String] {
+        lines.enumerated().compactMap { number, line in
+            line.firstMatch(of: pattern) == nil ? nil : "\(path):\(number + 1)"
+        }
+    }
+}
+
+struct TidyTests {
+    private func places(
+        in folders: [String],
+        matching pattern: Regex<Substring>
+    ) -> [String] {
+        SourceFile.sources
+            .filter { file in folders.contains { file.path.hasPrefix("Sources/\($0)/") } }
+            .flatMap { $0.places(matching: pattern) }
+    }
+
+    private let core = ["URing", "Net", "Engine", "Services", "Measure", "Load"]
+
+    @Test func filesAreFound() {
+        #expect(SourceFile.sources.count > 30)
+    }
+
+    @Test func onlyURingAndNetImportC() {
+        let others = core.filter { !["URing", "Net"].contains($0) }
+        let pattern = /^\s*(?:public |internal |package )?import (?:CURing|CLinux|CLiburing)/
+        #expect(places(in: others + ["Options", "ringback", "ringload"], matching: pattern) == [])
+    }
+
+    @Test func theCoreDoesWithoutFoundation() {
+        #expect(places(in: core, matching: /import (?:Foundation|Dispatch)/) == [])
+    }
+
+    @Test func theEngineKnowsNoPackage() {
+        let pattern = /import (?:ArgumentParser|Logging|Histogram)/
+        let below = ["URing", "Net", "Engine", "Services"]
+        #expect(places(in: below, matching: pattern) == [])
+    }
+
+    @Test func dependenciesPointDown() {
+        #expect(
+            places(in: ["Net"], matching: /import (?:URing|Engine|Services|Load|Options)/) == []
+        )
+        #expect(places(in: ["URing"], matching: /import (?:Engine|Services|Load|Options)/) == [])
+        #expect(places(in: ["Engine"], matching: /import (?:Services|Load|Options|Measure)/) == [])
+        #expect(places(in: ["Services", "Load"], matching: /import (?:URing|Options)/) == [])
+    }
+
+    @Test func onlyExecutablesPrint() {
+        #expect(places(in: core, matching: /^\s*(?:debugPrint|print|fputs)\(/) == [])
+    }
+
+    @Test func linesFitIntoAHundredColumns() {
+        let long = SourceFile.written.flatMap { $0.places(matching: /^.{101,}$/) }
+        #expect(long == [])
+    }
+
+    @Test func filesAreRoomsNotHalls() {
+        let long = SourceFile.written.filter { $0.lines.count > 401 }
+        #expect(long.map(\.path) == [])
+    }
+
+    @Test func functionsFitOnAPage() {
+        #expect(SourceFile.swift.flatMap(\.longFunctions) == [])
+    }
+
+    @Test func filesSayWhatTheyAre() {
+        let silent = SourceFile.written.filter { !($0.lines.first ?? "").hasPrefix("//") }
+        #expect(silent.map(\.path) == [])
+    }
+
+    @Test func nothingIsLeftForLater() {
+        let pattern = try! Regex<Substring>("TO" + "DO|FIX" + "ME|XX" + "X")
+        #expect(SourceFile.written.flatMap { $0.places(matching: pattern) } == [])
+    }
+}
+
+extension SourceFile {
+    /// Functions of more than 70 lines, as `path:line`.
+    var longFunctions: [String] {
+        var found: [String] = []
+        var start: (line: Int, indentation: Int)?
+        for (number, line) in lines.enumerated() {
+            let indentation = line.prefix { $0 == " " }.count
+            if let begun = start {
+                if indentation == begun.indentation, line.dropFirst(indentation).hasPrefix("}") {
+                    if number - begun.line > 70 { found.append("\(path):\(begun.line + 1)") }
+                    start = nil
+                }
+            } else if line.firstMatch(of: /^\s*[a-z@() ]*\b(?:func|init|deinit)\b.*\{$/) != nil {
+                start = (number, indentation)
+            }
+        }
+        return found
+    }
+}
