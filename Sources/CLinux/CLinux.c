@@ -5,12 +5,14 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -80,6 +82,15 @@ int clinux_connect(int fd, const void *address, uint32_t length) {
 }
 int clinux_local_address(int fd, void *address, uint32_t *length) {
     return RESULT(getsockname(fd, address, length));
+}
+
+int clinux_peer_address(int fd, void *address, uint32_t *length) {
+    return RESULT(getpeername(fd, address, length));
+}
+
+int clinux_unread_bytes(int fd) {
+    int count = 0;
+    return ioctl(fd, SIOCINQ, &count) < 0 ? -errno : count;
 }
 
 int clinux_linger_zero(int fd) {

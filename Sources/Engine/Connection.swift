@@ -66,8 +66,16 @@ struct Connection {
     var tag: UInt32 = 0
     /// The turn in which the send in flight began.
     var sendTurn: UInt32 = 0
-    /// How it ends, once that is known.
-    var end = ConnectionEnd.finished
+    /// When bytes last arrived, and when a send last began or took bytes, in milliseconds; both
+    /// wrap.
+    var receivedAt: UInt32 = 0
+    var progressAt: UInt32 = 0
+    /// What the peer had acknowledged when a stalled send was last looked at; wraps.
+    var acknowledged: UInt32 = 0
+    /// Bytes that were dropped instead of being sent; saturates.
+    var undelivered: UInt32 = 0
+    /// Why it ends, where this side has a reason of its own, or it broke.
+    var termination: Termination?
 }
 
 /// The connections of one worker.

@@ -33,6 +33,12 @@ public struct Counters: Sendable, Equatable {
     public var staleCompletions: UInt64 = 0
     /// Times that accepting failed for want of descriptors or memory.
     public var acceptFailures: UInt64 = 0
+    /// How connections ended.
+    public var terminations = TerminationCounts()
+    /// Connections that were refused because their address had its share.
+    public var refused: UInt64 = 0
+    /// Records of connections that did not fit into the queue to the log.
+    public var recordsDropped: UInt64 = 0
     /// Enters that the kernel answered with EINTR, EBUSY or EAGAIN.
     public var interruptedWaits: UInt64 = 0
 
@@ -41,6 +47,7 @@ public struct Counters: Sendable, Equatable {
 
     /// Adds another worker's counts.
     public mutating func add(_ other: Counters) {
+        terminations.add(other.terminations)
         for field in Counters.fields { self[keyPath: field.path] += other[keyPath: field.path] }
     }
 
@@ -54,7 +61,8 @@ public struct Counters: Sendable, Equatable {
             ("starved", \.starved), ("throttled", \.throttled), ("rearmed", \.rearmed),
             ("completion_overflows", \.completionOverflows),
             ("stale_completions", \.staleCompletions), ("accept_failures", \.acceptFailures),
-            ("interrupted_waits", \.interruptedWaits),
+            ("interrupted_waits", \.interruptedWaits), ("refused", \.refused),
+            ("records_dropped", \.recordsDropped),
         ]
     }
 }

@@ -9,7 +9,7 @@ struct Deadlines {
         case acceptRetry
         /// The handler asked to be woken.
         case handlerWake
-        /// Connections that have not ended since the stop are cut.
+        /// The drain is over: connections that have not ended are cut.
         case stop
     }
 

@@ -46,6 +46,11 @@ public protocol Driver: ~Copyable {
     mutating func finish(_ slot: UInt32, _ state: inout WorkerState)
     /// Brings everything in flight on a connection to its end, at once.
     mutating func cut(_ slot: UInt32, _ state: inout WorkerState)
+    /// Whether bytes have arrived that were not yet reported.
+    mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool
+    /// Bytes that the peer has acknowledged since the connection began; wraps.
+    func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32
+
     /// Closes the descriptor. Nothing is in flight.
     mutating func close(_ descriptor: Descriptor, reset: Bool)
 
@@ -110,8 +115,10 @@ public struct WorkerState: ~Copyable {
     var buffers: BufferPool
     var counters = Counters()
     var deadlines = Deadlines()
-    /// Monotonic nanoseconds at the beginning of the turn.
+    /// Monotonic nanoseconds at the beginning of the turn, and the same in milliseconds; those
+    /// wrap.
     var now: UInt64 = 0
+    var nowMilliseconds: UInt32 = 0
     /// Numbers the turns; wraps.
     var turn: UInt32 = 0
     /// Buffers that the driver leaves free for the handler to produce into.

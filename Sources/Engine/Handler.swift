@@ -60,16 +60,6 @@ public protocol Handler: ~Copyable, SendableMetatype {
     mutating func stopped()
 }
 
-/// How a connection ended.
-public enum ConnectionEnd: Equatable, Sendable {
-    /// Both sides have sent FIN, and every byte was handed to the kernel.
-    case finished
-    /// This side cut it.
-    case aborted
-    /// It broke: the peer sent RST, or the network gave up.
-    case failed(Errno)
-}
-
 // What most handlers do.
 extension Handler where Self: ~Copyable {
     public static var produces: Bool { false }

@@ -11,20 +11,34 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func accepted(_ index: Int, _ descriptor: Descriptor) {
         listeners[index].pauseNanoseconds = Worker.firstAcceptPause
         listenersDue.append(UInt32(index))
-        guard !isStopping, let slot = state.connections.insert(descriptor) else {
-            driver.close(descriptor, reset: false)
+        guard admits(descriptor), let slot = state.connections.insert(descriptor) else {
+            driver.close(descriptor, reset: true)
             return
         }
         state.counters.accepted += 1
         driver.adopt(slot, &state)
+        journal?.open(slot, descriptor, now: state.now)
+        watchTimeouts(slot)
         handler.opened(state.connections.id(of: slot), tag: 0, &effects)
         receiveIfWanted(slot)
+        if isStopping { finishIfQuiet(slot) }
+    }
+
+    /// Whether an address may have another connection. One too many gets RST, and is counted.
+    private mutating func admits(_ descriptor: Descriptor) -> Bool {
+        guard let ledger, let peer = descriptor.peerAddress else { return true }
+        guard !ledger.enter(peer.host) else { return true }
+        state.counters.refused += 1
+        state.counters.terminations.count(
+            ConnectionEnd(termination: .limit, undeliveredBytes: 0)
+        )
+        return false
     }
 
     @inline(never)
     mutating func acceptEnded(_ index: Int, _ error: Errno) {
         listenersDue.append(UInt32(index))
-        guard !isStopping, error.exhaustsAccept else { return }
+        guard !isStopping, ErrnoPolicy.ofAccept(error) != .again else { return }
         // Whoever waits in the listener's queue stays there. Accepting goes on after the pause, or
         // as soon as a connection of our own ends.
         state.counters.acceptFailures += 1
@@ -60,23 +74,27 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             return
         }
         let room = state.connections.room
-        guard !listeners[index].isPaused, room > 0 else { return }
+        guard !listeners[index].isPaused, room > 0, takesAcceptToken() else { return }
         // A multishot accept takes everything that waits in the queue, so it is used only while all
         // of that would fit; then one at a time.
         let queuedMax = listeners.count * Limits.acceptQueueMax
-        driver.accept(listener: index, one: room <= queuedMax, &state)
+        let one = room <= queuedMax || policy.acceptsPerSecond > 0
+        driver.accept(listener: index, one: one, &state)
     }
-}
 
-extension Errno {
-    /// Whether accepting failed for want of descriptors or memory: it would fail again at once. Any
-    /// other error concerns the one connection that was being accepted (accept(2)).
-    fileprivate var exhaustsAccept: Bool {
-        switch self {
-        case .canceled, .interrupted, .tryAgain, .connectionAborted, .protocolError, .notPermitted:
-            false
-        default:
-            true
+    /// Whether the rate of accepting leaves room for another; otherwise it is tried again when it
+    /// does.
+    private mutating func takesAcceptToken() -> Bool {
+        guard policy.acceptsPerSecond > 0 else { return true }
+        let interval = UInt64.nanosecondsPerSecond / UInt64(policy.acceptsPerSecond)
+        // As much as a tenth of a second's worth may come at once.
+        let earliest = state.now - min(state.now, .nanosecondsPerSecond / 10)
+        nextAcceptAt = max(nextAcceptAt, earliest)
+        guard nextAcceptAt <= state.now else {
+            state.deadlines.set(.acceptRetry, at: nextAcceptAt)
+            return false
         }
+        nextAcceptAt += interval
+        return true
     }
 }

@@ -9,10 +9,12 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     @inline(__always)
     mutating func received(_ slot: UInt32, _ buffer: BufferID) {
         let bytes = state.buffers.bytes(of: buffer)
+        state.connections[slot].receivedAt = state.nowMilliseconds
+        journal?.received(slot, bytes.count)
         state.counters.receives &+= 1
         state.counters.bytesReceived &+= UInt64(bytes.count)
         guard !state.connections[slot].flags.contains(.aborting) else {
-            drop(buffer)
+            drop(buffer, of: slot)
             return closeIfIdle(slot)
         }
         let connection = state.connections.id(of: slot)
@@ -23,7 +25,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             if let target = current(target) {
                 deliver(buffer, to: target, from: slot)
             } else {
-                drop(buffer)
+                drop(buffer, of: slot)
             }
         case .consume:
             state.buffers.release(buffer)
@@ -66,7 +68,9 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     private mutating func deliver(_ buffer: BufferID, to target: UInt32, from source: UInt32) {
         let flags = state.connections[target].flags
         // A connection that is to finish still takes what was received before its FIN leaves.
-        guard flags.isDisjoint(with: [.finished, .aborting]) else { return drop(buffer) }
+        guard flags.isDisjoint(with: [.finished, .aborting]) else {
+            return drop(buffer, of: target)
+        }
         state.buffers.append(buffer, to: &state.connections[target].outbox)
         state.connections[target].feeder = state.connections.id(of: source)
         if !flags.contains(.sending) {
@@ -79,8 +83,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         }
     }
 
-    private mutating func drop(_ buffer: BufferID) {
-        state.counters.bytesDropped += UInt64(state.buffers[buffer].byteCount)
+    private mutating func drop(_ buffer: BufferID, of slot: UInt32) {
+        countDropped(Int(state.buffers[buffer].byteCount), on: slot)
         state.buffers.release(buffer)
     }
 
@@ -91,11 +95,12 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             switch driver.send(slot, &state) {
             case .underWay:
                 state.connections[slot].sendTurn = state.turn
+                state.connections[slot].progressAt = state.nowMilliseconds
                 return
             case .sent(let byteCount):
                 account(slot, byteCount)
             case .failed(let error):
-                return abort(slot, .failed(error))
+                return abort(slot, reason(for: error, slot))
             }
         }
     }
@@ -110,6 +115,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             resumeFeeder(of: slot)
         }
         if !flags.isDisjoint(with: [.producing, .finishing]) { continueProducing(slot) }
+        if isStopping { finishIfQuiet(slot) }
     }
 
     /// Notes what a send took, and brings its buffers home.
@@ -117,6 +123,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     private mutating func account(_ slot: UInt32, _ byteCount: Int) {
         state.counters.sends &+= 1
         state.counters.bytesSent &+= UInt64(byteCount)
+        state.connections[slot].progressAt = state.nowMilliseconds
+        journal?.sent(slot, byteCount)
         let isShort = state.buffers.finishSending(
             &state.connections[slot].outbox,
             byteCount: byteCount

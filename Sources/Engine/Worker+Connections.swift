@@ -28,6 +28,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         }
         state.counters.connected += 1
         let tag = state.connections[slot].tag
+        watchTimeouts(slot)
         handler.opened(state.connections.id(of: slot), tag: tag, &effects)
         receiveIfWanted(slot)
     }
@@ -45,7 +46,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// The peer has sent FIN (nil), or the connection broke.
     @inline(never)
     mutating func receiveEnded(_ slot: UInt32, _ error: Errno?) {
-        if let error { return abort(slot, .failed(error)) }
+        if let error { return abort(slot, reason(for: error, slot)) }
         state.connections[slot].flags.insert(.peerFinished)
         if state.connections[slot].flags.contains(.aborting) { return closeIfIdle(slot) }
         handler.peerFinished(state.connections.id(of: slot), &effects)
@@ -56,7 +57,28 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func sendFailed(_ slot: UInt32, _ error: Errno) {
         // What the kernel had not taken goes home with the rest of the outbox.
         state.buffers.finishSending(&state.connections[slot].outbox, byteCount: 0)
-        abort(slot, .failed(error))
+        abort(slot, reason(for: error, slot))
+    }
+
+    /// The way a connection ends that an error broke.
+    func reason(for error: Errno, _ slot: UInt32) -> Termination {
+        switch ErrnoPolicy.ofTransfer(error) {
+        case .ordinaryEnd(.keepalive):
+            // One error, two timers: bytes on their way tell the user timeout from the keepalive.
+            return state.connections[slot].outbox.isEmpty ? .keepalive : .userTimeout
+        case .ordinaryEnd(let termination): return termination
+        default: return .error
+        }
+    }
+
+    /// Sends what is queued, then FIN. `termination` says why, where it is this side's own
+    /// decision.
+    mutating func finish(_ slot: UInt32, because termination: Termination? = nil) {
+        state.connections[slot].flags.insert(.finishing)
+        if let termination, state.connections[slot].termination == nil {
+            state.connections[slot].termination = termination
+        }
+        finishIfDrained(slot)
     }
 
     /// Sends FIN when everything queued has left, and closes when the peer's FIN has come too.
@@ -69,6 +91,10 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             closeIfIdle(slot)
         } else if !flags.contains(.finished), !flags.contains(.connecting) {
             state.connections[slot].flags.insert(.finished)
+            state.connections[slot].progressAt = state.nowMilliseconds
+            if policy.graceNanoseconds > 0 {
+                timers.set(slot, at: state.now + policy.graceNanoseconds)
+            }
             driver.finish(slot, &state)
         }
     }
@@ -76,10 +102,12 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Ends a connection at once: what is queued is dropped, what is in flight is brought to its
     /// end.
     @inline(never)
-    mutating func abort(_ slot: UInt32, _ end: ConnectionEnd) {
+    mutating func abort(_ slot: UInt32, _ termination: Termination) {
         if !state.connections[slot].flags.contains(.aborting) {
             state.connections[slot].flags.insert(.aborting)
-            state.connections[slot].end = end
+            if state.connections[slot].termination == nil {
+                state.connections[slot].termination = termination
+            }
             driver.cut(slot, &state)
         }
         closeIfIdle(slot)
@@ -90,20 +118,45 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func closeIfIdle(_ slot: UInt32) {
         let flags = state.connections[slot].flags
         guard flags.isDisjoint(with: [.receiving, .sending, .connecting]) else { return }
-        let end = state.connections[slot].end
         let connection = state.connections.id(of: slot)
         let dropped = state.buffers.discard(&state.connections[slot].outbox)
-        state.counters.bytesDropped += UInt64(dropped)
-        driver.close(state.connections[slot].descriptor, reset: end == .aborted)
+        countDropped(dropped, on: slot)
+        let end = ConnectionEnd(
+            termination: state.connections[slot].termination
+                ?? (flags.contains(.finished) ? .finished : .peerFinished),
+            undeliveredBytes: Int(state.connections[slot].undelivered)
+        )
+        writeRecord(slot, end)
+        // Where both sides have sent FIN, closing is silent; everything else ends with RST.
+        let isClean = flags.contains(.peerFinished) && dropped == 0
+        driver.close(state.connections[slot].descriptor, reset: !isClean)
         // Whoever fed this connection may read again: nothing waits any more.
         resumeFeeder(of: slot)
         free(slot)
         state.counters.closed += 1
+        state.counters.terminations.count(end)
         handler.closed(connection, end, &effects)
+    }
+
+    private mutating func writeRecord(_ slot: UInt32, _ end: ConnectionEnd) {
+        let descriptor = state.connections[slot].descriptor
+        if let ledger, let peer = descriptor.peerAddress { ledger.leave(peer.host) }
+        guard let journal else { return }
+        if !journal.close(slot, end, descriptor, now: state.now) {
+            state.counters.recordsDropped += 1
+        }
+    }
+
+    /// Notes bytes that will never be sent.
+    mutating func countDropped(_ byteCount: Int, on slot: UInt32) {
+        state.counters.bytesDropped += UInt64(byteCount)
+        let sum = UInt64(state.connections[slot].undelivered) + UInt64(byteCount)
+        state.connections[slot].undelivered = UInt32(clamping: sum)
     }
 
     /// Frees a slot. With it and its descriptor, accepting may go on.
     private mutating func free(_ slot: UInt32) {
+        timers.remove(slot)
         state.connections.remove(slot)
         if state.deadlines.isSet(.acceptRetry) || state.connections.room == 1 { resumeAccepting() }
     }

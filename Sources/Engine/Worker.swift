@@ -15,10 +15,11 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         var isPaused = false
     }
 
-    /// A walk over all connections at a stop.
+    /// A walk over all connections at a stop: first each is let go when it has nothing left, at the
+    /// end of the drain it is cut.
     struct Sweep {
         var nextSlot: UInt32 = 0
-        var aborts: Bool
+        var cuts: Bool
     }
 
     var driver: D
@@ -26,6 +27,13 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     var handler: H
     var effects: Effects
     let control: WorkerControl
+    let policy: ConnectionPolicy
+    // When to look at each connection again.
+    var timers: TimerWheel
+    let journal: Journal?
+    let ledger: AddressLedger?
+    /// When the rate of accepting allows the next connection.
+    var nextAcceptAt: UInt64 = 0
     let targets: [SocketAddress]
     var listeners: [Listener]
     // Listeners to attend to, by their index.
@@ -41,16 +49,18 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
 
     static var firstAcceptPause: UInt64 { 10 * .nanosecondsPerMillisecond }
     static var longestAcceptPause: UInt64 { .nanosecondsPerSecond }
-    /// How long connections have to end by themselves at a stop.
-    static var stopGrace: UInt64 { .nanosecondsPerSecond }
 
     init(
         driver: consuming D,
         state: consuming WorkerState,
         handler: consuming H,
         plan: DriverPlan,
-        control: WorkerControl
+        control: WorkerControl,
+        policy: ConnectionPolicy,
+        journal: Journal?,
+        ledger: AddressLedger?
     ) throws(SystemError) {
+        let timers = try TimerWheel(capacity: state.limits.connectionsMax, now: driver.now())
         let receivers = try SlotQueue(capacity: state.limits.connectionsMax)
         let producers = try SlotQueue(capacity: state.limits.connectionsMax)
         let due = try SlotQueue(capacity: max(1, plan.listeners.count))
@@ -61,6 +71,10 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         listeners = plan.listeners.map { Listener(descriptor: $0) }
         targets = plan.targets
         self.control = control
+        self.policy = policy
+        self.timers = timers
+        self.journal = journal
+        self.ledger = ledger
         self.driver = driver
         self.state = state
         self.handler = handler
@@ -77,6 +91,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         driver.wait(until: nil, isIdle: false, &state)
         handler.stopped()
         let counters = state.counters
+        journal?.free()
         // The kernel lets go of the buffers before their memory goes.
         _ = consume driver
         _ = consume state
@@ -92,7 +107,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     mutating func turn() {
         let isIdle =
             hasSeenAllEvents && effects.isEmpty && listenersDue.isEmpty && sweep == nil && !canFeed
-        driver.wait(until: state.deadlines.next, isIdle: isIdle, &state)
+        driver.wait(until: nextDeadline, isIdle: isIdle, &state)
         refreshClock()
         handleEvents()
         passDeadlines()
@@ -107,7 +122,15 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         state.turn &+= 1
         state.counters.turns &+= 1
         state.now = driver.now()
+        state.nowMilliseconds = UInt32(truncatingIfNeeded: state.now / .nanosecondsPerMillisecond)
         effects.now = state.now
+    }
+
+    private var nextDeadline: UInt64? {
+        @inline(__always) get {
+            guard let timer = timers.earliest else { return state.deadlines.next }
+            return state.deadlines.next.map { min($0, timer) } ?? timer
+        }
     }
 
     /// Handles events while there is room for what each may cause; the rest is for the next turn.
@@ -175,8 +198,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
             receiveIfWanted(slot)
         case .finish(let connection):
             guard let slot = current(connection) else { return }
-            state.connections[slot].flags.insert(.finishing)
-            finishIfDrained(slot)
+            finish(slot)
         case .abort(let connection):
             guard let slot = current(connection) else { return }
             abort(slot, .aborted)
@@ -195,8 +217,9 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
 
     @inline(__always)
     private mutating func passDeadlines() {
-        guard let next = state.deadlines.next, next <= state.now else { return }
+        guard let next = nextDeadline, next <= state.now else { return }
         passDueDeadlines()
+        checkDueConnections()
     }
 
     @inline(never)
@@ -205,7 +228,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
             switch purpose {
             case .acceptRetry: resumeAccepting()
             case .handlerWake: handler.woke(&effects)
-            case .stop: sweep = Sweep(aborts: true)
+            case .stop: sweep = Sweep(cuts: true)
             }
             applyEffects()
         }
@@ -214,36 +237,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     @inline(never)
     private mutating func rang() {
         if control.isStopRequested { stop() }
+        if control.isCutRequested, isStopping { sweep = Sweep(cuts: true) }
         handler.woke(&effects)
-    }
-
-    // ---- stopping ----
-
-    /// Accepts no more, lets every connection finish what it has, and ends.
-    mutating func stop() {
-        guard !isStopping else { return }
-        isStopping = true
-        sweep = Sweep(aborts: false)
-        state.deadlines.clear(.acceptRetry)
-        state.deadlines.set(.stop, at: state.now + Worker.stopGrace)
-        attendAllListeners()
-    }
-
-    @inline(never)
-    private mutating func continueSweep() {
-        guard var walk = sweep else { return }
-        while driver.hasRoom, walk.nextSlot < UInt32(state.connections.usedSlots) {
-            let slot = walk.nextSlot
-            walk.nextSlot += 1
-            guard state.connections[slot].flags.contains(.open) else { continue }
-            if walk.aborts || state.connections[slot].flags.contains(.connecting) {
-                abort(slot, .aborted)
-            } else {
-                state.connections[slot].flags.insert(.finishing)
-                finishIfDrained(slot)
-            }
-            applyEffects()
-        }
-        sweep = walk.nextSlot < UInt32(state.connections.usedSlots) ? walk : nil
     }
 }

@@ -14,13 +14,21 @@ public enum Backend: String, Sendable, CaseIterable {
 public final class WorkerControl: Sendable {
     let doorbell: Doorbell
     private let stop = Atomic<Bool>(false)
+    private let cut = Atomic<Bool>(false)
 
     init() throws(SystemError) { doorbell = try Doorbell() }
 
     var isStopRequested: Bool { stop.load(ordering: .acquiring) }
 
+    var isCutRequested: Bool { cut.load(ordering: .acquiring) }
+
     func requestStop() {
         stop.store(true, ordering: .releasing)
+        doorbell.ring()
+    }
+
+    func requestCut() {
+        cut.store(true, ordering: .releasing)
         doorbell.ring()
     }
 }
@@ -35,6 +43,10 @@ public struct GroupPlan: Sendable {
     public var cpus: [Int32] = []
     /// Capacities of each worker.
     public var limits: Limits
+    /// How long connections may be silent or stalled, and who may connect.
+    public var policy = ConnectionPolicy()
+    /// Whether a record of each connection is kept for `takeRecords`.
+    public var recordsConnections = false
     /// Where to listen. Every worker gets a listener of its own for each.
     public var listeners: [ListenOptions] = []
     /// Where handlers may connect to.
@@ -59,10 +71,13 @@ public final class WorkerGroup: Sendable {
     private let threads: [Thread]
     private let controls: [WorkerControl]
     private let outcome: Outcome
+    private let queues: [RecordQueue]
+    private let workerCount: Int
 
     /// What the threads leave behind.
     private final class Outcome: Sendable {
         let counters = Mutex<[Counters]>([])
+        let ended = Atomic<Int>(0)
         let failure = Mutex<SystemError?>(nil)
         let started: Doorbell
         init() throws(SystemError) { started = try Doorbell() }
@@ -90,6 +105,11 @@ public final class WorkerGroup: Sendable {
         _ makeHandler: @escaping @Sendable (Int) -> H
     ) throws(SystemError) {
         let outcome = try Outcome()
+        let ledger =
+            plan.policy.connectionsPerAddress > 0
+            ? AddressLedger(limit: plan.policy.connectionsPerAddress) : nil
+        let queues =
+            plan.recordsConnections ? (0..<plan.workerCount).map { _ in RecordQueue() } : []
         var controls: [WorkerControl] = []
         var threads: [Thread] = []
         for number in 0..<plan.workerCount {
@@ -100,7 +120,9 @@ public final class WorkerGroup: Sendable {
             driverPlan.usesMultishot = plan.usesMultishot
             let cpu = plan.cpus.isEmpty ? nil : plan.cpus[number % plan.cpus.count]
             let thread = try Thread(name: "\(plan.name)-\(number)", cpu: cpu) { [driverPlan] in
-                WorkerGroup.work(number, plan, driverPlan, control, outcome, makeHandler)
+                let queue = queues.isEmpty ? nil : queues[number]
+                let tools = Tools(control: control, outcome: outcome, queue: queue, ledger: ledger)
+                WorkerGroup.work(number, plan, driverPlan, tools, makeHandler)
             }
             controls.append(control)
             threads.append(thread)
@@ -109,6 +131,8 @@ public final class WorkerGroup: Sendable {
         self.threads = threads
         self.controls = controls
         self.outcome = outcome
+        self.queues = queues
+        workerCount = plan.workerCount
         outcome.started.wait(forRings: plan.workerCount)
         if let failure = outcome.failure.withLock({ $0 }) {
             stop()
@@ -116,20 +140,41 @@ public final class WorkerGroup: Sendable {
         }
     }
 
-    /// Asks every worker to stop and waits until they have: connections finish what they hold,
-    /// within a second. Called once.
+    /// Asks every worker to stop: listeners close, and connections finish what they hold, within
+    /// the policy's drain timeout.
+    public func requestStop() {
+        for control in controls { control.requestStop() }
+    }
+
+    /// Cuts the connections that have not finished since the stop was requested.
+    public func requestCut() {
+        for control in controls { control.requestCut() }
+    }
+
+    /// Whether every worker has ended.
+    public var hasEnded: Bool { outcome.ended.load(ordering: .acquiring) == workerCount }
+
+    /// Stops, and waits until every worker has ended. Called once, unless `join` is.
     ///
-    /// - Returns: the counts of each worker.
+    /// - Returns: the counts of each worker, in the order in which they ended.
     @discardableResult
     public func stop() -> [Counters] {
-        for control in controls { control.requestStop() }
+        requestStop()
         return join()
     }
 
-    /// Waits until the workers have stopped by themselves. Called once, unless `stop` is.
+    /// Waits until the workers have ended. Called once, unless `stop` is.
+    ///
+    /// - Returns: the counts of each worker, in the order in which they ended.
     public func join() -> [Counters] {
         for thread in threads { thread.join() }
         return outcome.counters.withLock { $0 }
+    }
+
+    /// Takes the records of connections that have ended, oldest first for each worker. One thread
+    /// at a time may ask; where it asks too seldom, records are dropped and counted.
+    public func takeRecords(_ body: (ConnectionRecord) -> Void) {
+        for queue in queues { while let record = queue.popFirst() { body(record) } }
     }
 
     /// Wakes every handler.
@@ -137,47 +182,76 @@ public final class WorkerGroup: Sendable {
         for control in controls { control.doorbell.ring() }
     }
 
-    /// The one switch: from here on everything is specialised for the driver.
+    /// What a worker's thread is given beside its plan.
+    private struct Tools {
+        let control: WorkerControl
+        let outcome: Outcome
+        let queue: RecordQueue?
+        let ledger: AddressLedger?
+    }
+
     private static func work<H: Handler & ~Copyable>(
         _ number: Int,
         _ plan: GroupPlan,
         _ driverPlan: DriverPlan,
-        _ control: WorkerControl,
-        _ outcome: Outcome,
+        _ tools: Tools,
         _ makeHandler: @Sendable (Int) -> H
     ) {
         do throws(SystemError) {
-            var state = try WorkerState(limits: plan.limits, producing: H.produces)
-            let counters: Counters
-            switch plan.backend {
-            case .uring:
-                let driver = try UringDriver<KernelRing>(driverPlan, &state)
-                let worker = try Worker(
-                    driver: driver,
-                    state: state,
-                    handler: makeHandler(number),
-                    plan: driverPlan,
-                    control: control
-                )
-                outcome.started.ring()
-                counters = worker.run()
-            case .epoll:
-                let driver = try EpollDriver(driverPlan, &state)
-                let worker = try Worker(
-                    driver: driver,
-                    state: state,
-                    handler: makeHandler(number),
-                    plan: driverPlan,
-                    control: control
-                )
-                outcome.started.ring()
-                counters = worker.run()
-            }
-            outcome.counters.withLock { $0.append(counters) }
+            let counters = try serve(number, plan, driverPlan, tools, makeHandler)
+            tools.outcome.counters.withLock { $0.append(counters) }
         } catch {
             for listener in driverPlan.listeners { listener.close() }
-            outcome.failure.withLock { $0 = $0 ?? error }
-            outcome.started.ring()
+            tools.outcome.failure.withLock { $0 = $0 ?? error }
+            tools.outcome.started.ring()
+        }
+        tools.outcome.ended.add(1, ordering: .releasing)
+    }
+
+    /// The one switch: from here on everything is specialised for the driver.
+    private static func serve<H: Handler & ~Copyable>(
+        _ number: Int,
+        _ plan: GroupPlan,
+        _ driverPlan: DriverPlan,
+        _ tools: Tools,
+        _ makeHandler: @Sendable (Int) -> H
+    ) throws(SystemError) -> Counters {
+        var state = try WorkerState(limits: plan.limits, producing: H.produces)
+        var journal: Journal?
+        if let queue = tools.queue {
+            journal = try Journal(
+                worker: number,
+                capacity: plan.limits.connectionsMax,
+                queue: queue
+            )
+        }
+        switch plan.backend {
+        case .uring:
+            let worker = try Worker(
+                driver: UringDriver<KernelRing>(driverPlan, &state),
+                state: state,
+                handler: makeHandler(number),
+                plan: driverPlan,
+                control: tools.control,
+                policy: plan.policy,
+                journal: journal,
+                ledger: tools.ledger
+            )
+            tools.outcome.started.ring()
+            return worker.run()
+        case .epoll:
+            let worker = try Worker(
+                driver: EpollDriver(driverPlan, &state),
+                state: state,
+                handler: makeHandler(number),
+                plan: driverPlan,
+                control: tools.control,
+                policy: plan.policy,
+                journal: journal,
+                ledger: tools.ledger
+            )
+            tools.outcome.started.ring()
+            return worker.run()
         }
     }
 }

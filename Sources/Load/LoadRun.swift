@@ -88,6 +88,7 @@ public struct LoadRun {
         group.workerCount = plan.workerCount
         group.cpus = plan.cpus
         group.targets = [plan.target]
+        group.policy.drainNanoseconds = .nanosecondsPerSecond
         group.name = "load"
         return group
     }

@@ -303,7 +303,7 @@ struct RequestResponse: Handler, ~Copyable {
         _ effects: inout Effects
     ) {
         let session = sessionOfSlot[Int(connection.slot)]
-        if case .failed = end { result.errors.reset += 1 }
+        if end.termination.isBreakage { result.errors.reset += 1 }
         account(session)
         sessions[session].connection = nil
         control.ended.add(1, ordering: .relaxed)
@@ -326,6 +326,16 @@ struct RequestResponse: Handler, ~Copyable {
 
     mutating func stopped() {
         control.result.withLock { $0.add(result) }
+    }
+}
+
+extension Termination {
+    /// Whether the connection broke, rather than being ended by one of its sides.
+    fileprivate var isBreakage: Bool {
+        switch self {
+        case .peerReset, .keepalive, .userTimeout, .error: true
+        default: false
+        }
     }
 }
 

@@ -39,4 +39,50 @@ public struct Descriptor: Equatable, Hashable, Sendable {
         let error = clinux_get_option(rawValue, SOL_SOCKET, SO_ERROR)
         return error == 0 ? nil : Errno(rawValue: abs(error))
     }
+
+    /// The address of the other end (getpeername(2)), or nil once that is unknown.
+    public var peerAddress: SocketAddress? { address(clinux_peer_address) }
+
+    /// The address of this end (getsockname(2)).
+    public var localAddress: SocketAddress? { address(clinux_local_address) }
+
+    private func address(
+        _ call: (Int32, UnsafeMutableRawPointer?, UnsafeMutablePointer<UInt32>?) -> Int32
+    ) -> SocketAddress? {
+        withUnsafeTemporaryAllocation(
+            byteCount: SocketAddress.storageBytes,
+            alignment: 8
+        ) { storage in
+            var length = UInt32(SocketAddress.storageBytes)
+            guard call(rawValue, storage.baseAddress, &length) == 0 else { return nil }
+            return SocketAddress(storage.baseAddress)
+        }
+    }
+
+    /// What TCP knows of the connection, or nil where it is none.
+    public var transmission: Transmission? {
+        var state = clinux_tcp_state()
+        guard clinux_read_tcp_state(rawValue, &state) == 0 else { return nil }
+        return Transmission(
+            roundTripMicroseconds: state.round_trip_microseconds,
+            retransmits: state.retransmits,
+            unacknowledgedSegments: state.unacknowledged,
+            acknowledgedBytes: state.acknowledged_bytes
+        )
+    }
+
+    /// Bytes that have arrived and were not received (SIOCINQ, tcp(7)).
+    public var unreadByteCount: Int { max(0, Int(clinux_unread_bytes(rawValue))) }
+}
+
+/// What TCP knows of a connection (TCP_INFO, tcp(7)).
+public struct Transmission: Equatable, Sendable {
+    /// The smoothed round-trip time.
+    public let roundTripMicroseconds: UInt32
+    /// Segments sent again, in all.
+    public let retransmits: UInt32
+    /// Segments on their way.
+    public let unacknowledgedSegments: UInt32
+    /// Bytes that the peer has acknowledged, in all.
+    public let acknowledgedBytes: UInt64
 }

@@ -13,8 +13,27 @@ public struct ListenOptions: Sendable {
     /// (SO_REUSEPORT, socket(7)).
     public var sharesPort = false
 
+    /// Probes of silent peers; nil sends none.
+    public var keepalive: Keepalive? = Keepalive()
+    /// How long sent bytes may go unacknowledged before the connection breaks, in milliseconds
+    /// (TCP_USER_TIMEOUT, tcp(7)); 0 leaves it to the kernel.
+    public var userTimeoutMilliseconds: Int32 = 0
+
     /// Options for an address, everything else by default.
     public init(address: SocketAddress) { self.address = address }
+}
+
+/// Probes that find out whether a silent peer still exists (SO_KEEPALIVE, tcp(7)).
+public struct Keepalive: Equatable, Sendable {
+    /// Silence before the first probe, in seconds.
+    public var idleSeconds: Int32 = 60
+    /// Time between probes, in seconds.
+    public var intervalSeconds: Int32 = 10
+    /// Unanswered probes after which the connection breaks.
+    public var count: Int32 = 6
+
+    /// A minute of silence, then six probes in another.
+    public init() {}
 }
 
 /// Makes and sets sockets.
@@ -24,7 +43,9 @@ public enum Socket {
     public static func listen(_ options: ListenOptions) throws(SystemError) -> Descriptor {
         let descriptor = try bound(options)
         do throws(SystemError) {
+            // What is set on a listener is inherited by the connections it accepts.
             try set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
+            try setLiveness(descriptor, options)
             try SystemError.check("listen", clinux_listen(descriptor.rawValue, options.backlog))
         } catch {
             descriptor.close()
@@ -55,16 +76,25 @@ public enum Socket {
     public static func localAddress(
         of descriptor: Descriptor
     ) throws(SystemError) -> SocketAddress {
-        var storage = sockaddr_in6()
-        var length = UInt32(SocketAddress.storageBytes)
-        try SystemError.check(
-            "getsockname",
-            clinux_local_address(descriptor.rawValue, &storage, &length)
-        )
-        guard let address = withUnsafeBytes(of: &storage, { SocketAddress($0.baseAddress) }) else {
+        guard let address = descriptor.localAddress else {
             throw SystemError("getsockname", .invalidArgument)
         }
         return address
+    }
+
+    private static func setLiveness(
+        _ descriptor: Descriptor,
+        _ options: ListenOptions
+    ) throws(SystemError) {
+        if let keepalive = options.keepalive {
+            try set(descriptor, Int(SOL_SOCKET), SO_KEEPALIVE, 1)
+            try set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idleSeconds)
+            try set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, keepalive.intervalSeconds)
+            try set(descriptor, IPPROTO_TCP, TCP_KEEPCNT, keepalive.count)
+        }
+        if options.userTimeoutMilliseconds > 0 {
+            try set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, options.userTimeoutMilliseconds)
+        }
     }
 
     /// Sets an integer option (setsockopt(2)).

@@ -18,6 +18,13 @@ public struct SocketAddress: Equatable, Hashable, Sendable {
     /// The port in host order.
     public var port: UInt16
 
+    /// The same address with port 0: what connections from one host have in common.
+    public var host: SocketAddress {
+        var host = self
+        host.port = 0
+        return host
+    }
+
     /// Reads `127.0.0.1:8888`, `[::1]:8888` or `[fe80::1%eth0]:8888`.
     ///
     /// - Throws: `AddressError` that says what is wrong with the text.

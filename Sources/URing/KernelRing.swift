@@ -165,6 +165,14 @@ public struct KernelRing: Ring, ~Copyable {
 
     public mutating func resetOnClose(_ descriptor: Descriptor) { descriptor.resetOnClose() }
 
+    public func unreadByteCount(_ descriptor: Descriptor) -> Int { descriptor.unreadByteCount }
+
+    public func acknowledgedByteCount(_ descriptor: Descriptor) -> UInt32 {
+        UInt32(truncatingIfNeeded: descriptor.transmission?.acknowledgedBytes ?? 0)
+    }
+
+    public var hasCompletions: Bool { curing_completion_tail(ring) != head }
+
     @inline(__always)
     public func now() -> UInt64 { Clock.monotonicNanoseconds() }
 

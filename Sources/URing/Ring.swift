@@ -26,6 +26,10 @@ public protocol Ring: ~Copyable {
     /// The next completion of this turn, or nil when there is none left.
     mutating func nextCompletion() -> Completion?
 
+    /// Whether there is a completion that `nextCompletion` has not returned, also one that arrived
+    /// since the last `enter`.
+    var hasCompletions: Bool { get }
+
     /// Whether completions wait in the kernel's overflow list: the completion queue was too small.
     /// None is lost; the next `enter` brings them.
     var hasOverflowed: Bool { get }
@@ -46,6 +50,10 @@ public protocol Ring: ~Copyable {
     mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection)
     /// Makes the coming close send RST.
     mutating func resetOnClose(_ descriptor: Descriptor)
+    /// Bytes that have arrived in a socket and were not received.
+    func unreadByteCount(_ descriptor: Descriptor) -> Int
+    /// Bytes that a connection's peer has acknowledged; wraps.
+    func acknowledgedByteCount(_ descriptor: Descriptor) -> UInt32
     /// Monotonic nanoseconds.
     func now() -> UInt64
 }

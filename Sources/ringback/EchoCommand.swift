@@ -1,4 +1,4 @@
-// ringback echo: opens the listeners, runs the workers, and stops on SIGINT or SIGTERM.
+// ringback echo: opens the listeners, runs the workers, and drains on SIGINT or SIGTERM.
 
 import ArgumentParser
 import Engine
@@ -16,7 +16,14 @@ struct EchoCommand: ParsableCommand {
               ringback echo                                    then, elsewhere: nc 127.0.0.1 8888
               ringback echo --listen 0.0.0.0:7 --workers 4
               ringback echo --listen '[::]:8888'               IPv6 and IPv4 on one port
+              ringback echo --idle-timeout 5m --access-log -
               ringback echo --backend epoll --max-connections 50000
+
+            SIGTERM and SIGINT drain: listeners close at once, and connections finish what they
+            hold, within --drain-timeout. A second signal ends the service now.
+
+            Exit status: 0 stopped and drained, 1 could not run, 2 bad arguments,
+            130 and 143 when a second SIGINT or SIGTERM cut connections.
             """
     )
 
@@ -31,60 +38,61 @@ struct EchoCommand: ParsableCommand {
     @Option(help: "How many workers: auto is one for each CPU.")
     var workers: WorkerCount = .auto
 
-    @Option(help: "Connections at once, shared out evenly among the workers.")
-    var maxConnections: Int?
-
-    @Option(help: "Buffers of each worker: a power of two.")
-    var buffers: Int = 1024
-
-    @Option(help: "The size of a buffer.")
-    var bufferBytes: ByteSize = ByteSize(bytes: 64 * 1024)
-
     @Flag(inversion: .prefixedNo, help: "Pin each worker to a CPU of its own.")
     var pin = true
+
+    @OptionGroup(title: "Buffers")
+    var memory: MemoryOptions
+
+    @OptionGroup(title: "Connections")
+    var connections: ConnectionOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Write a line for each connection that ended; - is stdout.",
+            valueName: "file"
+        )
+    )
+    var accessLog: String?
+
+    @Option(help: "The form of the access log.")
+    var accessLogFormat: AccessLogFormat = .text
 
     func run() throws {
         StopSignal.block()
         let chosen = try backend.resolve()
         let plan = try makePlan(chosen.backend)
+        let log = try accessLog.map { try AccessLog(path: $0, format: accessLogFormat) }
         let logger = Logger(label: "ringback")
         let group = try start(plan)
         logger.info("\(announcement(plan, chosen, group.addresses))")
-        _ = StopSignal.wait()
-        logger.info("stopped; \(StopReport(group.stop(), backend: plan.backend).line)")
+        let service = RunningService(group, log: log, logger: logger)
+        let signal = service.runUntilEnded()
+        logger.info("stopped; \(StopReport(group.join(), backend: plan.backend).line)")
+        if let signal { throw Failure(ExitStatus(signal: signal)) }
     }
 
     private func makePlan(_ backend: Backend) throws -> GroupPlan {
         let cpus = CPUSet.allowed()
         let workerCount = try workers.resolve(cpus: cpus.count)
-        let connections = try connectionsWanted()
-        try DescriptorRoom.prepare(forConnections: connections)
-
-        var limits = Limits(connectionsMax: (connections + workerCount - 1) / workerCount)
-        limits.bufferCount = buffers
-        limits.bufferBytes = bufferBytes.bytes
+        var limits = Limits(connectionsMax: try connections.perWorker(workerCount))
+        memory.apply(to: &limits)
         if let problem = limits.problem { throw Failure(.usage, problem) }
 
         var plan = GroupPlan(backend: backend, limits: limits)
         plan.workerCount = workerCount
         plan.cpus = pin ? cpus : []
         plan.name = "echo"
+        plan.policy = try connections.policy(workers: workerCount)
+        plan.recordsConnections = accessLog != nil
         do {
             plan.listeners = try listen.map {
-                ListenOptions(address: try SocketAddress(parsing: $0))
+                try connections.listener(try SocketAddress(parsing: $0))
             }
-        } catch {
+        } catch let error as AddressError {
             throw Failure(.usage, "\(error)")
         }
         return plan
-    }
-
-    private func connectionsWanted() throws -> Int {
-        guard let maxConnections else { return min(10_000, DescriptorRoom.connectionsAllowed) }
-        guard maxConnections >= 1 else {
-            throw Failure(.usage, "--max-connections must be at least 1, not \(maxConnections)")
-        }
-        return maxConnections
     }
 
     private func start(_ plan: GroupPlan) throws -> WorkerGroup {

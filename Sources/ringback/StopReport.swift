@@ -13,6 +13,7 @@ struct StopReport {
         // A turn is one io_uring_enter or one epoll_wait. Under load it serves many messages.
         let name = backend == .uring ? "enters_per_receive" : "waits_per_receive"
         parts.append("\(name)=\(StopReport.ratio(sum.turns, sum.receives))")
+        parts.append("ends: " + (sum.terminations.total == 0 ? "none" : sum.terminations.summary))
         line = parts.joined(separator: " ")
     }
 

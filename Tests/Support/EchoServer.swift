@@ -57,6 +57,7 @@ public final class EchoServer: Sendable {
         var plan = GroupPlan(backend: backend, limits: limits)
         plan.usesMultishot = limits.submissionEntries > 4
         plan.listeners = [ListenOptions(address: try SocketAddress(parsing: "127.0.0.1:0"))]
+        plan.policy.drainNanoseconds = .nanosecondsPerSecond
         adjust(&plan)
         group = try WorkerGroup(plan, makeHandler)
         address = group.addresses[0]

@@ -15,7 +15,13 @@ public final class TestClient: @unchecked Sendable {
     }
 
     /// Connects. Calls that take longer than `timeoutSeconds` fail.
-    public init(_ address: SocketAddress, timeoutSeconds: Int = 20) throws {
+    ///
+    /// - Parameter receiveBufferBytes: what the kernel keeps for this client; nil lets it grow.
+    public init(
+        _ address: SocketAddress,
+        timeoutSeconds: Int = 20,
+        receiveBufferBytes: Int32? = nil
+    ) throws {
         let family = address.family == .v4 ? AF_INET : AF_INET6
         descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw CallFailed(call: "socket", code: errno) }
@@ -23,6 +29,10 @@ public final class TestClient: @unchecked Sendable {
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
+        if var bytes = receiveBufferBytes {
+            let length = socklen_t(MemoryLayout<Int32>.size)
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, length)
+        }
         let storage = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 8)
         defer { storage.deallocate() }
         let length = address.write(to: storage)

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "transmission.h"
+
 // ---- the hot calls of the epoll driver, inline ----
 
 static inline int64_t clinux_receive(int fd, void *bytes, size_t count) {
@@ -73,6 +75,10 @@ int clinux_bind(int fd, const void *address, uint32_t length);
 int clinux_listen(int fd, int backlog);
 int clinux_connect(int fd, const void *address, uint32_t length);
 int clinux_local_address(int fd, void *address, uint32_t *length);
+int clinux_peer_address(int fd, void *address, uint32_t *length);
+
+/// Bytes that have arrived and were not received (SIOCINQ, tcp(7)).
+int clinux_unread_bytes(int fd);
 /// Makes the coming close an abort: RST instead of FIN.
 int clinux_linger_zero(int fd);
 

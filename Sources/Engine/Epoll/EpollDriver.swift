@@ -181,6 +181,15 @@ public struct EpollDriver: Driver, ~Copyable {
         }
     }
 
+    public mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
+        state.connections[slot].descriptor.unreadByteCount > 0
+    }
+
+    public func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32 {
+        let transmission = state.connections[slot].descriptor.transmission
+        return UInt32(truncatingIfNeeded: transmission?.acknowledgedBytes ?? 0)
+    }
+
     public mutating func close(_ descriptor: Descriptor, reset: Bool) {
         if reset { descriptor.resetOnClose() }
         descriptor.close()

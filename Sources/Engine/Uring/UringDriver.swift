@@ -8,7 +8,7 @@ public import Net
 public import URing
 
 /// What a token's operation means.
-private enum Operation: UInt8 {
+enum Operation: UInt8 {
     case accept = 1
     case receive
     case send
@@ -21,7 +21,7 @@ private enum Operation: UInt8 {
 
 /// A driver over io_uring.
 public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
-    private struct Listener {
+    struct Listener {
         var descriptor: Descriptor
         var isAccepting = false
         var isMultishot = false
@@ -29,15 +29,15 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         var isEnding = false
     }
 
-    private var ring: R
+    var ring: R
     private let usesMultishot: Bool
     private let group = BufferGroup(rawValue: 0)
     // How many buffers the kernel is offered. It starts small, so that they stay in the cache, and
     // doubles whenever a receive finds none.
-    private var offeredBuffers: Int
-    private var listeners: [Listener]
+    var offeredBuffers: Int
+    var listeners: [Listener]
     private let targets: TargetTable
-    private let doorbell: Doorbell
+    let doorbell: Doorbell
     private let pieces: UnsafeMutablePointer<Piece>
 
     /// How many bytes of buffers are offered at first: about what a core's cache holds.
@@ -171,6 +171,15 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         if flags.contains(.connecting) { cancel(.connect, slot, state) }
     }
 
+    public mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
+        // What the kernel has handed over is in a completion; the rest is still in the socket.
+        ring.hasCompletions || ring.unreadByteCount(state.connections[slot].descriptor) > 0
+    }
+
+    public func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32 {
+        ring.acknowledgedByteCount(state.connections[slot].descriptor)
+    }
+
     public mutating func close(_ descriptor: Descriptor, reset: Bool) {
         if reset { ring.resetOnClose(descriptor) }
         ring.submit(.close(descriptor), token: Token(operation: .close))
@@ -190,7 +199,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     }
 
     @inline(never)
-    private mutating func doorbellRang() {
+    mutating func doorbellRang() {
         doorbell.silence()
         watchDoorbell()
     }
@@ -256,115 +265,10 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         return state.buffers.kernelCount
     }
 
-    @inline(__always)
-    public mutating func next(_ state: inout WorkerState) -> Event? {
-        while let completion = ring.nextCompletion() {
-            let token = completion.token
-            switch Operation(rawValue: token.operation) {
-            case .receive:
-                if let event = receiveCompleted(completion, &state) { return event }
-            case .send:
-                guard isCurrent(token, &state) else { continue }
-                state.connections[token.slot].flags.remove(.sending)
-                return completion.result >= 0
-                    ? .sent(token.slot, Int(completion.result))
-                    : .sendFailed(token.slot, Errno(rawValue: -completion.result))
-            case .accept:
-                return acceptCompleted(completion, &state)
-            case .connect:
-                guard isCurrent(token, &state) else { continue }
-                state.connections[token.slot].flags.remove(.connecting)
-                return completion.result >= 0
-                    ? .connected(token.slot)
-                    : .connectFailed(token.slot, Errno(rawValue: -completion.result))
-            case .doorbell:
-                doorbellRang()
-                return .doorbell
-            case .cancel:
-                cancelFailed(token, &state)
-                continue
-            case .cancelAccept:
-                // Too late: the accept's own completion is on its way.
-                continue
-            case .close:
-                defect("close", completion.result)
-            case nil:
-                preconditionFailure("a completion of nothing that was asked for")
-            }
-        }
-        return nil
-    }
-
-    /// A receive brought bytes, its end, or the want of a buffer.
-    @inline(__always)
-    private mutating func receiveCompleted(
-        _ completion: Completion,
-        _ state: inout WorkerState
-    ) -> Event? {
-        let slot = completion.token.slot
-        let current = isCurrent(completion.token, &state)
-        if let number = completion.bufferID {
-            let byteCount = max(0, Int(completion.result))
-            let buffer = state.buffers.received(number, byteCount: byteCount)
-            if current, byteCount > 0 {
-                if !completion.hasMore { receiveEnded(slot, &state) }
-                return .received(slot, buffer)
-            }
-            state.buffers.release(buffer)
-        }
-        guard current, !completion.hasMore else { return nil }
-        receiveEnded(slot, &state)
-        switch completion.result {
-        case 0:
-            return .receiveEnded(slot, nil)
-        case -Errno.noBufferSpace.rawValue:
-            offeredBuffers = min(offeredBuffers * 2, state.limits.bufferCount)
-            return .starved(slot)
-        case -Errno.canceled.rawValue, -Errno.interrupted.rawValue, -Errno.tryAgain.rawValue:
-            return .receiveStopped(slot)
-        default:
-            return .receiveEnded(slot, Errno(rawValue: -completion.result))
-        }
-    }
-
-    @inline(__always)
-    private func receiveEnded(_ slot: UInt32, _ state: inout WorkerState) {
-        state.connections[slot].flags.subtract([.receiving, .receiveEnding])
-    }
-
-    /// "Not found" or "too late". The operation's own completion tells what became of it; should
-    /// none come, a connection that is being cut is shut down, which ends everything.
-    @inline(never)
-    private mutating func cancelFailed(_ token: Token, _ state: inout WorkerState) {
-        guard state.connections.isCurrent(slot: token.slot, generation: token.generation) else {
-            return
-        }
-        state.connections[token.slot].flags.remove(.receiveEnding)
-        if state.connections[token.slot].flags.contains(.aborting) {
-            ring.shutdown(state.connections[token.slot].descriptor, .both)
-        }
-    }
-
-    @inline(never)
-    private mutating func acceptCompleted(
-        _ completion: Completion,
-        _ state: inout WorkerState
-    ) -> Event {
-        let index = Int(completion.token.slot)
-        if !completion.hasMore {
-            listeners[index].isAccepting = false
-            listeners[index].isEnding = false
-        }
-        if completion.result >= 0 {
-            return .accepted(listener: index, Descriptor(rawValue: completion.result))
-        }
-        return .acceptEnded(listener: index, Errno(rawValue: -completion.result))
-    }
-
     // ---- tokens ----
 
     @inline(__always)
-    private func token(
+    func token(
         _ operation: Operation,
         _ slot: UInt32,
         _ state: borrowing WorkerState
@@ -378,7 +282,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     /// Whether a completion is for the present owner of its slot; counts it where it is not.
     @inline(__always)
-    private func isCurrent(_ token: Token, _ state: inout WorkerState) -> Bool {
+    func isCurrent(_ token: Token, _ state: inout WorkerState) -> Bool {
         if state.connections.isCurrent(slot: token.slot, generation: token.generation) {
             return true
         }
@@ -389,13 +293,13 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
 /// An answer of the kernel that only a fault of our own explains.
 @inline(never)
-private func defect(_ call: StaticString, _ result: Int32) -> Never {
+func defect(_ call: StaticString, _ result: Int32) -> Never {
     fatalError("\(SystemError(call, Errno(rawValue: -result)))")
 }
 
 extension Token {
     @inline(__always)
-    fileprivate init(operation: Operation, slot: UInt32 = 0, generation: UInt32 = 0) {
+    init(operation: Operation, slot: UInt32 = 0, generation: UInt32 = 0) {
         self.init(operation: operation.rawValue, slot: slot, generation: generation)
     }
 }

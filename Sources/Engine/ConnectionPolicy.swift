@@ -1,0 +1,31 @@
+// ConnectionPolicy: how long a connection may be silent, stalled or half closed, and who may
+// connect.
+
+import Net
+
+/// Timeouts and admission of a group's connections. A time of 0 switches its rule off.
+public struct ConnectionPolicy: Sendable, Equatable {
+    /// A connection on which nothing moves for so long gets FIN, and RST after the grace.
+    public var idleNanoseconds: UInt64 = 0
+    /// Once one side has sent FIN, the other direction ends when nothing has moved for so long.
+    public var halfCloseNanoseconds: UInt64 = 60 * .nanosecondsPerSecond
+    /// A peer that takes nothing of what is sent for so long is cut.
+    public var writeNanoseconds: UInt64 = 60 * .nanosecondsPerSecond
+    /// How long a peer has for its own FIN after an idle connection was sent ours.
+    public var graceNanoseconds: UInt64 = 5 * .nanosecondsPerSecond
+    /// How long connections have to finish when the service stops.
+    public var drainNanoseconds: UInt64 = 30 * .nanosecondsPerSecond
+    /// Connections at once from one address, in all workers together; 0 for any number.
+    public var connectionsPerAddress = 0
+    /// Connections accepted in a second by one worker; 0 for any number.
+    public var acceptsPerSecond = 0
+
+    /// Half-close and write timeouts of a minute, and no limit on who connects.
+    public init() {}
+
+    /// How often a connection is looked at, at least: the shortest timeout that is on; nil where
+    /// none is.
+    var checkNanoseconds: UInt64? {
+        [idleNanoseconds, halfCloseNanoseconds, writeNanoseconds].filter { $0 > 0 }.min()
+    }
+}

@@ -1,0 +1,123 @@
+// What completions mean: each becomes at most one event of the engine. A completion for a former
+// owner of a slot gives its buffer back and is counted, nothing else.
+
+import Net
+import URing
+
+extension UringDriver where R: ~Copyable {
+    @inline(__always)
+    public mutating func next(_ state: inout WorkerState) -> Event? {
+        while let completion = ring.nextCompletion() {
+            let token = completion.token
+            switch Operation(rawValue: token.operation) {
+            case .receive:
+                if let event = receiveCompleted(completion, &state) { return event }
+            case .send:
+                guard isCurrent(token, &state) else { continue }
+                state.connections[token.slot].flags.remove(.sending)
+                return completion.result >= 0
+                    ? .sent(token.slot, Int(completion.result))
+                    : .sendFailed(token.slot, Errno(rawValue: -completion.result))
+            case .accept:
+                return acceptCompleted(completion, &state)
+            case .connect:
+                guard isCurrent(token, &state) else { continue }
+                state.connections[token.slot].flags.remove(.connecting)
+                return completion.result >= 0
+                    ? .connected(token.slot)
+                    : .connectFailed(token.slot, Errno(rawValue: -completion.result))
+            case .doorbell:
+                doorbellRang()
+                return .doorbell
+            case .cancel:
+                cancelFailed(token, &state)
+                continue
+            case .cancelAccept:
+                // Too late: the accept's own completion is on its way.
+                continue
+            case .close:
+                defect("close", completion.result)
+            case nil:
+                preconditionFailure("a completion of nothing that was asked for")
+            }
+        }
+        return nil
+    }
+
+    /// A receive brought bytes, its end, or the want of a buffer.
+    @inline(__always)
+    private mutating func receiveCompleted(
+        _ completion: Completion,
+        _ state: inout WorkerState
+    ) -> Event? {
+        let slot = completion.token.slot
+        let current = isCurrent(completion.token, &state)
+        if let number = completion.bufferID {
+            let byteCount = max(0, Int(completion.result))
+            let buffer = state.buffers.received(number, byteCount: byteCount)
+            if current, byteCount > 0 {
+                if !completion.hasMore { receiveEnded(slot, &state) }
+                return .received(slot, buffer)
+            }
+            state.buffers.release(buffer)
+        }
+        guard current, !completion.hasMore else { return nil }
+        receiveEnded(slot, &state)
+        switch completion.result {
+        case 0:
+            return .receiveEnded(slot, nil)
+        case let result:
+            return receiveFailed(slot, Errno(rawValue: -result), &state)
+        }
+    }
+
+    @inline(never)
+    private mutating func receiveFailed(
+        _ slot: UInt32,
+        _ error: Errno,
+        _ state: inout WorkerState
+    ) -> Event {
+        switch ErrnoPolicy.ofTransfer(error) {
+        case .again: return .receiveStopped(slot)
+        case .starved:
+            offeredBuffers = min(offeredBuffers * 2, state.limits.bufferCount)
+            return .starved(slot)
+        case .defect: defect("recv", -error.rawValue)
+        case .ordinaryEnd, .overload, .broken: return .receiveEnded(slot, error)
+        }
+    }
+
+    @inline(__always)
+    private func receiveEnded(_ slot: UInt32, _ state: inout WorkerState) {
+        state.connections[slot].flags.subtract([.receiving, .receiveEnding])
+    }
+
+    /// "Not found" or "too late". The operation's own completion tells what became of it; should
+    /// none come, a connection that is being cut is shut down, which ends everything.
+    @inline(never)
+    private mutating func cancelFailed(_ token: Token, _ state: inout WorkerState) {
+        guard state.connections.isCurrent(slot: token.slot, generation: token.generation) else {
+            return
+        }
+        state.connections[token.slot].flags.remove(.receiveEnding)
+        if state.connections[token.slot].flags.contains(.aborting) {
+            ring.shutdown(state.connections[token.slot].descriptor, .both)
+        }
+    }
+
+    @inline(never)
+    private mutating func acceptCompleted(
+        _ completion: Completion,
+        _ state: inout WorkerState
+    ) -> Event {
+        let index = Int(completion.token.slot)
+        if !completion.hasMore {
+            listeners[index].isAccepting = false
+            listeners[index].isEnding = false
+        }
+        if completion.result >= 0 {
+            return .accepted(listener: index, Descriptor(rawValue: completion.result))
+        }
+        return .acceptEnded(listener: index, Errno(rawValue: -completion.result))
+    }
+}

@@ -1,0 +1,47 @@
+// Stopping: no byte that had arrived is lost, and nobody is cut who can still finish.
+//
+// The listeners close at once. A connection with nothing queued and nothing unread gets FIN; one
+// with more gets it when it has sent what it received. What arrives after our FIN is read and
+// dropped, so that closing sends no RST, until the peer's own FIN comes. The drain timeout bounds
+// it all.
+
+import Net
+
+extension Worker where D: ~Copyable, H: ~Copyable {
+    mutating func stop() {
+        guard !isStopping else { return }
+        isStopping = true
+        sweep = Sweep(cuts: false)
+        state.deadlines.clear(.acceptRetry)
+        state.deadlines.set(.stop, at: state.now + policy.drainNanoseconds)
+        attendAllListeners()
+    }
+
+    @inline(never)
+    mutating func continueSweep() {
+        // Every completion of this turn has been looked at: what is unread lies in the sockets.
+        guard var walk = sweep, hasSeenAllEvents else { return }
+        while driver.hasRoom, walk.nextSlot < UInt32(state.connections.usedSlots) {
+            let slot = walk.nextSlot
+            walk.nextSlot += 1
+            let flags = state.connections[slot].flags
+            guard flags.contains(.open) else { continue }
+            if walk.cuts || flags.contains(.connecting) {
+                abort(slot, .drain)
+            } else {
+                finishIfQuiet(slot)
+            }
+            applyEffects()
+        }
+        sweep = walk.nextSlot < UInt32(state.connections.usedSlots) ? walk : nil
+    }
+
+    /// Lets a connection go that has nothing left to send and nothing left to read.
+    mutating func finishIfQuiet(_ slot: UInt32) {
+        let flags = state.connections[slot].flags
+        guard flags.contains(.open), flags.isDisjoint(with: [.finishing, .aborting]),
+            state.connections[slot].outbox.isEmpty, !driver.hasUnreadBytes(slot, &state)
+        else { return }
+        finish(slot, because: .drain)
+    }
+}

@@ -1,0 +1,84 @@
+// Timeouts: what silence, a stalled send or a half-closed connection leads to.
+//
+// A connection's deadline is not moved with every byte. It is looked at when its slot comes out of
+// the timer wheel, and put back where it would be due if nothing more moved.
+
+import Net
+
+extension Worker where D: ~Copyable, H: ~Copyable {
+    /// Begins to look after a new connection.
+    mutating func watchTimeouts(_ slot: UInt32) {
+        state.connections[slot].receivedAt = state.nowMilliseconds
+        state.connections[slot].progressAt = state.nowMilliseconds
+        if let period = policy.checkNanoseconds { timers.set(slot, at: state.now + period) }
+    }
+
+    @inline(never)
+    mutating func checkDueConnections() {
+        while driver.hasRoom, let slot = timers.popDue(now: state.now) {
+            if state.connections[slot].flags.contains(.open) { checkTimeouts(slot) }
+            applyEffects()
+        }
+    }
+
+    private mutating func checkTimeouts(_ slot: UInt32) {
+        guard let period = policy.checkNanoseconds ?? dueAfter(slot)?.nanoseconds else { return }
+        guard let due = dueAfter(slot), due.nanoseconds == 0 else {
+            let wait = dueAfter(slot).map { min($0.nanoseconds, period) } ?? period
+            timers.set(slot, at: state.now + wait)
+            return
+        }
+        if due.termination == .writeStall, hasProgressed(slot) {
+            timers.set(slot, at: state.now + period)
+        } else if due.termination == .idle, !state.connections[slot].flags.contains(.finishing) {
+            finish(slot, because: .idle)
+            timers.set(slot, at: state.now + policy.graceNanoseconds)
+        } else {
+            abort(slot, state.connections[slot].termination ?? due.termination)
+        }
+    }
+
+    /// Which timeout applies to a connection as it is, and how long until then: 0 when it is over.
+    private func dueAfter(_ slot: UInt32) -> (termination: Termination, nanoseconds: UInt64)? {
+        let flags = state.connections[slot].flags
+        let sinceReceived = elapsed(since: state.connections[slot].receivedAt)
+        let sinceProgress = elapsed(since: state.connections[slot].progressAt)
+        let sinceAnything = min(sinceReceived, sinceProgress)
+        func rest(_ timeout: UInt64, _ passed: UInt64) -> UInt64? {
+            timeout == 0 ? nil : timeout - min(timeout, passed)
+        }
+        if flags.contains(.finished) {
+            let isOurs = state.connections[slot].termination == .idle
+            let timeout = isOurs ? policy.graceNanoseconds : policy.halfCloseNanoseconds
+            return rest(timeout, sinceProgress).map { (.halfCloseIdle, $0) }
+        }
+        if flags.contains(.sending) {
+            let stall = rest(policy.writeNanoseconds, sinceProgress)
+            let half =
+                flags.contains(.peerFinished)
+                ? rest(policy.halfCloseNanoseconds, sinceProgress) : nil
+            switch (stall, half) {
+            case (let stall?, let half?) where half < stall: return (.halfCloseIdle, half)
+            case (let stall?, _): return (.writeStall, stall)
+            case (nil, let half?): return (.halfCloseIdle, half)
+            case (nil, nil): return nil
+            }
+        }
+        return rest(policy.idleNanoseconds, sinceAnything).map { (.idle, $0) }
+    }
+
+    /// The time since a moment in milliseconds, in nanoseconds.
+    private func elapsed(since moment: UInt32) -> UInt64 {
+        UInt64(state.nowMilliseconds &- moment) * .nanosecondsPerMillisecond
+    }
+
+    /// A send in flight waits until all of it is taken, which with a slow reader takes long. What
+    /// counts is whether the peer has acknowledged anything since the last look.
+    private mutating func hasProgressed(_ slot: UInt32) -> Bool {
+        let acknowledged = driver.acknowledgedBytes(slot, state)
+        guard acknowledged != state.connections[slot].acknowledged else { return false }
+        state.connections[slot].acknowledged = acknowledged
+        state.connections[slot].progressAt = state.nowMilliseconds
+        return true
+    }
+}

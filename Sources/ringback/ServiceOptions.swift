@@ -1,0 +1,132 @@
+// The options of a service that concern its buffers and its connections.
+
+import ArgumentParser
+import Engine
+import Net
+import Options
+
+/// `--buffers`, `--buffer-bytes`, `--max-pending`.
+struct MemoryOptions: ParsableArguments {
+    @Option(help: "Buffers of each worker: a power of two.")
+    var buffers: Int = 1024
+
+    @Option(help: "The size of a buffer.")
+    var bufferBytes = ByteSize(bytes: 64 * 1024)
+
+    @Option(help: "Bytes that wait for a slow reader before its sending is no longer read.")
+    var maxPending = ByteSize(bytes: 64 * 1024)
+
+    func apply(to limits: inout Limits) {
+        limits.bufferCount = buffers
+        limits.bufferBytes = bufferBytes.bytes
+        limits.pendingBytesMax = maxPending.bytes
+    }
+}
+
+/// Who may connect, and how long connections may be silent, stalled or half closed.
+struct ConnectionOptions: ParsableArguments {
+    @Option(help: "Connections at once, shared out evenly among the workers.")
+    var maxConnections: Int?
+
+    @Option(help: "Connections at once from one address; 0 for any number.")
+    var maxConnectionsPerIp = 0
+
+    @Option(help: "Connections accepted in a second; 0 for any number.")
+    var acceptRate = 0
+
+    @Option(help: "Finished handshakes that wait for accept; the kernel's somaxconn is the limit.")
+    var backlog: Int?
+
+    @Option(help: "Close a connection on which nothing moves for so long; 0 never does.")
+    var idleTimeout = TimeSpan(nanoseconds: 0)
+
+    @Option(help: "End a half-closed connection on which nothing moves for so long; 0 never does.")
+    var halfCloseTimeout = TimeSpan.seconds(60)
+
+    @Option(help: "Cut a peer that takes nothing of what is sent for so long; 0 never does.")
+    var writeTimeout = TimeSpan.seconds(60)
+
+    @Option(help: "How long connections may take to finish at a stop.")
+    var drainTimeout = TimeSpan.seconds(30)
+
+    @Option(
+        help: ArgumentHelp(
+            "Probe silent peers: seconds of silence, seconds between probes, probes; or off.",
+            valueName: "idle,interval,count"
+        )
+    )
+    var keepalive = KeepaliveChoice(keepalive: Keepalive())
+
+    @Option(help: "How long sent bytes may go unacknowledged; 0 leaves it to the kernel.")
+    var userTimeout = TimeSpan(nanoseconds: 0)
+
+    /// The capacity of each worker. Makes room for the descriptors of all.
+    func perWorker(_ workerCount: Int) throws -> Int {
+        let all = maxConnections ?? min(10_000, DescriptorRoom.connectionsAllowed)
+        guard all >= 1 else {
+            throw Failure(.usage, "--max-connections must be at least 1, not \(all)")
+        }
+        try DescriptorRoom.prepare(forConnections: all)
+        return (all + workerCount - 1) / workerCount
+    }
+
+    func policy(workers: Int) throws -> ConnectionPolicy {
+        guard maxConnectionsPerIp >= 0 else {
+            throw Failure(.usage, "--max-connections-per-ip must not be negative")
+        }
+        guard acceptRate >= 0 else { throw Failure(.usage, "--accept-rate must not be negative") }
+        var policy = ConnectionPolicy()
+        policy.connectionsPerAddress = maxConnectionsPerIp
+        policy.acceptsPerSecond = (acceptRate + workers - 1) / workers
+        policy.idleNanoseconds = idleTimeout.nanoseconds
+        policy.halfCloseNanoseconds = halfCloseTimeout.nanoseconds
+        policy.writeNanoseconds = writeTimeout.nanoseconds
+        policy.drainNanoseconds = drainTimeout.nanoseconds
+        return policy
+    }
+
+    func listener(_ address: SocketAddress) throws -> ListenOptions {
+        var options = ListenOptions(address: address)
+        if let backlog {
+            guard (1...65535).contains(backlog) else {
+                throw Failure(.usage, "--backlog must be from 1 to 65535, not \(backlog)")
+            }
+            options.backlog = Int32(backlog)
+        }
+        options.keepalive = keepalive.keepalive
+        let milliseconds = userTimeout.nanoseconds / .nanosecondsPerMillisecond
+        guard milliseconds <= UInt64(Int32.max) else {
+            throw Failure(.usage, "--user-timeout is too long")
+        }
+        options.userTimeoutMilliseconds = Int32(milliseconds)
+        return options
+    }
+}
+
+/// `--keepalive`: `60,10,6` or `off`.
+struct KeepaliveChoice: ExpressibleByArgument {
+    let keepalive: Keepalive?
+
+    init(keepalive: Keepalive?) { self.keepalive = keepalive }
+
+    init?(argument: String) {
+        if argument == "off" {
+            keepalive = nil
+            return
+        }
+        // The bounds are the kernel's (tcp(7)).
+        let numbers = argument.split(separator: ",").compactMap { Int32($0) }
+        guard numbers.count == 3, numbers.allSatisfy({ $0 >= 1 && $0 <= 32767 }),
+            numbers[2] <= 127, argument.split(separator: ",").count == 3
+        else { return nil }
+        var chosen = Keepalive()
+        chosen.idleSeconds = numbers[0]
+        chosen.intervalSeconds = numbers[1]
+        chosen.count = numbers[2]
+        keepalive = chosen
+    }
+
+    var defaultValueDescription: String {
+        keepalive.map { "\($0.idleSeconds),\($0.intervalSeconds),\($0.count)" } ?? "off"
+    }
+}

@@ -1,0 +1,304 @@
+// How connections end: each way is brought about on real sockets, and has to be counted as itself,
+// once.
+
+import Engine
+import Glibc
+import Net
+import Support
+import Testing
+
+@Suite(.serialized, .timeLimit(.minutes(1)))
+struct TerminationTests {
+    private let second = UInt64.nanosecondsPerSecond
+
+    /// Runs a case and returns how the server's connections ended.
+    private func ends(
+        _ backend: Backend,
+        _ change: (inout ConnectionPolicy) -> Void = { _ in },
+        adjust: (inout GroupPlan) -> Void = { _ in },
+        _ body: (EchoServer) throws -> Void
+    ) throws -> TerminationCounts {
+        let server = try EchoServer(backend) { plan in
+            change(&plan.policy)
+            adjust(&plan)
+        }
+        do {
+            try body(server)
+        } catch {
+            _ = server.stop()
+            throw error
+        }
+        let counters = server.stop()
+        #expect(counters.terminations.total == counters.closed + counters.refused)
+        #expect(counters.accepted == counters.closed)
+        return counters.terminations
+    }
+
+    /// What a client sees at the end of its connection: nothing more, or an error.
+    private func lastError(_ client: TestClient) -> Int32? {
+        do {
+            _ = try client.receiveToEnd()
+            return nil
+        } catch let failure as TestClient.CallFailed {
+            return failure.code
+        } catch {
+            return -1
+        }
+    }
+
+    @Test(arguments: Backend.allCases)
+    func clientFinishes(_ backend: Backend) throws {
+        let ends = try ends(backend) { server in
+            let client = try TestClient(server.address)
+            try client.send([1, 2, 3])
+            client.finish()
+            #expect(try client.receiveToEnd() == [1, 2, 3])
+        }
+        #expect(ends.summary == "client_fin=1")
+    }
+
+    @Test(arguments: Backend.allCases)
+    func clientResets(_ backend: Backend) throws {
+        let ends = try ends(backend) { server in
+            do {
+                let client = try TestClient(server.address)
+                try client.send([1])
+                #expect(try client.receive(exactly: 1) == [1])
+                client.resetOnClose()
+            }
+            usleep(50_000)
+        }
+        #expect(ends.summary == "client_rst=1")
+    }
+
+    /// An idle connection gets FIN; a client that answers with its own ends cleanly.
+    @Test(arguments: Backend.allCases)
+    func idleConnectionsGetFin(_ backend: Backend) throws {
+        let ends = try ends(backend, { $0.idleNanoseconds = second / 5 }) { server in
+            let client = try TestClient(server.address)
+            try client.send([1])
+            #expect(try client.receive(exactly: 1) == [1])
+            let start = Clock.monotonicNanoseconds()
+            #expect(try client.receiveToEnd() == [], "FIN, not RST")
+            let waited = Clock.monotonicNanoseconds() - start
+            #expect(waited > second / 6 && waited < 2 * second)
+        }
+        #expect(ends.summary == "idle=1")
+    }
+
+    /// One that does not answer gets RST after the grace.
+    @Test(arguments: Backend.allCases)
+    func idleConnectionsThatStayGetReset(_ backend: Backend) throws {
+        let ends = try ends(
+            backend,
+            {
+                $0.idleNanoseconds = second / 5
+                $0.graceNanoseconds = second / 5
+            }
+        ) { server in
+            let client = try TestClient(server.address)
+            #expect(try client.receiveToEnd() == [])
+            usleep(500_000)
+            #expect(throws: TestClient.CallFailed.self) {
+                for _ in 0..<100 {
+                    try client.send([1])
+                    usleep(1000)
+                }
+            }
+        }
+        #expect(ends.summary == "idle=1")
+    }
+
+    @Test(arguments: Backend.allCases)
+    func traffickingConnectionsAreNotIdle(_ backend: Backend) throws {
+        let ends = try ends(backend, { $0.idleNanoseconds = second / 5 }) { server in
+            let client = try TestClient(server.address)
+            for value in 0..<20 {
+                try client.send([UInt8(value)])
+                #expect(try client.receive(exactly: 1) == [UInt8(value)])
+                usleep(40_000)
+            }
+            client.finish()
+            _ = try client.receiveToEnd()
+        }
+        #expect(ends.summary == "client_fin=1")
+    }
+
+    /// Fills every buffer on the way to a client that does not read.
+    private func flood(_ client: TestClient) throws -> Thread {
+        try Thread(name: "flood") {
+            let bytes = [UInt8](repeating: 7, count: 1 << 20)
+            for _ in 0..<32 { guard (try? client.send(bytes)) != nil else { return } }
+        }
+    }
+
+    @Test(arguments: Backend.allCases)
+    func readersThatNeverReadAreCut(_ backend: Backend) throws {
+        let ends = try ends(backend, { $0.writeNanoseconds = second / 2 }) { server in
+            let client = try TestClient(server.address)
+            let flood = try flood(client)
+            flood.join()
+        }
+        #expect(ends[.writeStall, undelivered: true] == 1)
+        #expect(ends.total == 1)
+    }
+
+    /// A reader that is slow, but reads, is not stalled, however long one send takes.
+    @Test(arguments: Backend.allCases)
+    func readersThatReadSlowlyAreNotCut(_ backend: Backend) throws {
+        let ends = try ends(backend, { $0.writeNanoseconds = second / 2 }) { server in
+            let client = try TestClient(server.address)
+            let bytes = randomBytes(12 << 20, seed: 9)
+            let sender = try Thread(name: "sender") {
+                try? client.send(bytes)
+                client.finish()
+            }
+            var received: [UInt8] = []
+            for _ in 0..<10 {
+                usleep(150_000)
+                received += try client.receive(exactly: 200_000)
+            }
+            received += try client.receiveToEnd()
+            sender.join()
+            #expect(received == bytes)
+        }
+        #expect(ends.summary == "client_fin=1")
+    }
+
+    /// The client has finished, and does not take what the server still has for it.
+    @Test(arguments: Backend.allCases)
+    func halfClosedConnectionsThatStallEnd(_ backend: Backend) throws {
+        let ends = try ends(
+            backend,
+            {
+                $0.halfCloseNanoseconds = second / 3
+                $0.writeNanoseconds = 30 * second
+            },
+            adjust: { $0.limits.pendingBytesMax = 1 << 26 }
+        ) { server in
+            let client = try TestClient(server.address, receiveBufferBytes: 4096)
+            try client.send([UInt8](repeating: 7, count: 16 << 20))
+            client.finish()
+            usleep(1_000_000)
+        }
+        #expect(ends.summary == "half_close_idle/undelivered=1")
+    }
+
+    @Test(arguments: Backend.allCases)
+    func aLimitForEachAddress(_ backend: Backend) throws {
+        let ends = try ends(backend, { $0.connectionsPerAddress = 2 }) { server in
+            var clients = try (0..<2).map { _ in try TestClient(server.address) }
+            for client in clients {
+                try client.send([5])
+                #expect(try client.receive(exactly: 1) == [5])
+            }
+            let third = try TestClient(server.address)
+            #expect(lastError(third) == ECONNRESET)
+            clients[0].finish()
+            _ = try clients[0].receiveToEnd()
+            clients.removeFirst()
+            usleep(20_000)
+            let again = try TestClient(server.address)
+            try again.send([6])
+            #expect(try again.receive(exactly: 1) == [6])
+        }
+        #expect(ends[.limit, undelivered: false] == 1)
+    }
+
+    @Test(arguments: Backend.allCases)
+    func aRateOfAccepting(_ backend: Backend) throws {
+        let start = Clock.monotonicNanoseconds()
+        let ends = try ends(backend, { $0.acceptsPerSecond = 50 }) { server in
+            for _ in 0..<30 {
+                let client = try TestClient(server.address)
+                try client.send([5])
+                #expect(try client.receive(exactly: 1) == [5])
+            }
+        }
+        // 30 at 50 a second, of which a tenth of a second's worth may come at once.
+        #expect(Clock.monotonicNanoseconds() - start > second * 4 / 10)
+        #expect(ends.total == 30)
+    }
+
+    /// At a stop, idle clients see FIN, busy ones get all their bytes, and nobody sees RST.
+    @Test(arguments: Backend.allCases)
+    func aStopDrains(_ backend: Backend) throws {
+        for round in 0..<20 {
+            let server = try EchoServer(backend) {
+                $0.policy.drainNanoseconds = 10 * second
+            }
+            let idle = try TestClient(server.address)
+            try idle.send([1])
+            #expect(try idle.receive(exactly: 1) == [1])
+            let busy = try (0..<8).map { _ in try TestClient(server.address) }
+            let bytes = randomBytes(300_000 + round * 1000, seed: UInt64(round))
+            for client in busy { try client.send(Array(bytes.prefix(100_000))) }
+            usleep(UInt32.random(in: 0..<3000))
+            // All of it has arrived, or is on its way into the server's sockets.
+            let stopping = try Thread(name: "stopper") { _ = server.stop() }
+            for client in busy {
+                #expect(try client.receive(exactly: 100_000) == Array(bytes.prefix(100_000)))
+                #expect(lastError(client) == nil, "FIN, not RST")
+                client.finish()
+            }
+            #expect(lastError(idle) == nil)
+            idle.finish()
+            stopping.join()
+        }
+    }
+
+    /// What does not finish in time is cut, and counted as that.
+    @Test(arguments: Backend.allCases)
+    func aDrainIsBounded(_ backend: Backend) throws {
+        let start = Clock.monotonicNanoseconds()
+        let ends = try ends(backend, { $0.drainNanoseconds = second / 2 }) { server in
+            let client = try TestClient(server.address)
+            try client.send([1])
+            #expect(try client.receive(exactly: 1) == [1])
+            // It neither finishes nor goes away until the server has stopped.
+            Keeper.kept.append(client)
+        }
+        Keeper.kept.removeAll()
+        #expect(Clock.monotonicNanoseconds() - start < 5 * second)
+        #expect(ends.summary == "drain=1")
+    }
+
+    @Test(arguments: Backend.allCases)
+    func keepsRecords(_ backend: Backend) throws {
+        var plan = GroupPlan(backend: backend, limits: Limits(connectionsMax: 10))
+        plan.listeners = [ListenOptions(address: try SocketAddress(parsing: "127.0.0.1:0"))]
+        plan.recordsConnections = true
+        let group = try WorkerGroup(plan) { _ in PlainEcho() }
+        do {
+            let client = try TestClient(group.addresses[0])
+            try client.send([UInt8](repeating: 1, count: 1000))
+            client.finish()
+            #expect(try client.receiveToEnd().count == 1000)
+        }
+        group.stop()
+        var records: [ConnectionRecord] = []
+        group.takeRecords { records.append($0) }
+        #expect(records.count == 1)
+        let record = try #require(records.first)
+        #expect(record.bytesReceived == 1000)
+        #expect(record.bytesSent == 1000)
+        #expect(record.end == ConnectionEnd(termination: .peerFinished, undeliveredBytes: 0))
+        #expect(record.local == group.addresses[0])
+        #expect(record.peer?.description.hasPrefix("127.0.0.1:") == true)
+        #expect(record.closedAt >= record.openedAt)
+        #expect(record.transmission != nil)
+    }
+}
+
+/// Holds clients beyond the end of a case.
+private enum Keeper {
+    nonisolated(unsafe) static var kept: [TestClient] = []
+}
+
+private struct PlainEcho: Handler {
+    mutating func received(
+        _ bytes: RawSpan,
+        on connection: ConnectionID,
+        _ effects: inout Effects
+    ) -> Verdict { .echo }
+}
