@@ -9,7 +9,7 @@ SHELL := /bin/bash
 SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
 
-.PHONY: help setup build debug run demo test unit codegen format lint bench clean
+.PHONY: help setup build debug run demo test test-slow soak unit codegen format lint bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,13 @@ $(SUPPORT)/allocation-counter.so: Tests/Support/allocation-counter.c
 test: build codegen unit ## Build, and run every test
 
 unit: setup debug $(SUPPORT)/allocation-counter.so ## Run the tests (TEST=name runs some of them)
-	swift test --no-parallel $(if $(TEST),--filter '$(TEST)')
+	swift test --no-parallel $(if $(TEST),--filter '$(TEST)',--skip SoakTests)
+
+test-slow: build debug ## Run the long bars of the reliability table, as CI does
+	swift test --no-parallel --filter SoakTests
+
+soak: build debug ## The same, SOAK times as long (default 20)
+	RINGBACK_SOAK=$(or $(SOAK),20) swift test --no-parallel --filter SoakTests
 
 codegen: ## Prove that the hot functions of the release server are clean
 	@scripts/codegen-gate.sh

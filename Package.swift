@@ -103,6 +103,11 @@ let package = Package(
             dependencies: ["Net", "Support"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "SoakTests",
+            dependencies: ["Net", "Support"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -9,7 +9,10 @@ import Net
 extension Worker where D: ~Copyable, H: ~Copyable {
     @inline(never)
     mutating func accepted(_ index: Int, _ descriptor: Descriptor) {
-        listeners[index].pauseNanoseconds = Worker.firstAcceptPause
+        if listeners[index].pauseNanoseconds != Worker.firstAcceptPause {
+            listeners[index].pauseNanoseconds = Worker.firstAcceptPause
+            control.setAcceptPause(nil)
+        }
         listenersDue.append(UInt32(index))
         guard admits(descriptor), let slot = state.connections.insert(descriptor) else {
             driver.close(descriptor, reset: true)
@@ -42,6 +45,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         // Whoever waits in the listener's queue stays there. Accepting goes on after the pause, or
         // as soon as a connection of our own ends.
         state.counters.acceptFailures += 1
+        control.setAcceptPause(error)
         let pause = listeners[index].pauseNanoseconds
         listeners[index].isPaused = true
         listeners[index].pauseNanoseconds = min(pause * 2, Worker.longestAcceptPause)

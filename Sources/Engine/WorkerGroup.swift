@@ -15,10 +15,22 @@ public final class WorkerControl: Sendable {
     let doorbell: Doorbell
     private let stop = Atomic<Bool>(false)
     private let cut = Atomic<Bool>(false)
+    /// The errno for which accepting pauses, or 0.
+    private let exhaustion = Atomic<Int32>(0)
 
     init() throws(SystemError) { doorbell = try Doorbell() }
 
     var isStopRequested: Bool { stop.load(ordering: .acquiring) }
+
+    /// Why accepting pauses, or nil.
+    var acceptPause: Errno? {
+        let code = exhaustion.load(ordering: .relaxed)
+        return code == 0 ? nil : Errno(rawValue: code)
+    }
+
+    func setAcceptPause(_ error: Errno?) {
+        exhaustion.store(error?.rawValue ?? 0, ordering: .relaxed)
+    }
 
     var isCutRequested: Bool { cut.load(ordering: .acquiring) }
 
@@ -150,6 +162,9 @@ public final class WorkerGroup: Sendable {
     public func requestCut() {
         for control in controls { control.requestCut() }
     }
+
+    /// Why a worker does not accept at the moment, for want of descriptors or memory; nil where all do.
+    public var acceptPause: Errno? { controls.lazy.compactMap(\.acceptPause).first }
 
     /// Whether every worker has ended.
     public var hasEnded: Bool { outcome.ended.load(ordering: .acquiring) == workerCount }

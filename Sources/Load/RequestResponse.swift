@@ -32,6 +32,8 @@ struct RequestResponse: Handler, ~Copyable {
         var requestCount = 0
         var isFinishing = false
         var isFaulty = false
+        /// The server finished first.
+        var wasCutShort = false
         var isPaused = false
     }
 
@@ -292,6 +294,7 @@ struct RequestResponse: Handler, ~Copyable {
         let session = sessionOfSlot[Int(connection.slot)]
         if !sessions[session].isFinishing {
             result.errors.closedEarly += 1
+            sessions[session].wasCutShort = true
             sessions[session].isFinishing = true
             effects.finish(connection)
         }
@@ -304,17 +307,20 @@ struct RequestResponse: Handler, ~Copyable {
     ) {
         let session = sessionOfSlot[Int(connection.slot)]
         if end.termination.isBreakage { result.errors.reset += 1 }
-        account(session)
+        account(session, isWhole: !end.termination.isBreakage && !sessions[session].wasCutShort)
         sessions[session].connection = nil
         control.ended.add(1, ordering: .relaxed)
     }
 
     /// What a connection owes when it ends.
-    private mutating func account(_ session: Int) {
+    ///
+    /// - Parameter isWhole: whether it lasted until this side had finished. Only then are missing bytes
+    ///   the server's loss; otherwise their requests are merely unanswered.
+    private mutating func account(_ session: Int, isWhole: Bool) {
         if let found = evidence[session] { judge(session, found) }
         guard !sessions[session].isFaulty else { return }
         result.errors.unanswered += UInt64(sessions[session].requestCount)
-        if plan.verifies, sessions[session].received < sessions[session].sent {
+        if plan.verifies, isWhole, sessions[session].received < sessions[session].sent {
             let missing = sessions[session].sent - sessions[session].received
             result.integrity.lost += missing
             let fault =

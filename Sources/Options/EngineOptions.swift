@@ -19,6 +19,12 @@ public struct ChosenBackend: Sendable {
     public let backend: Backend
     /// For people: its kernel features, or why it is not io_uring.
     public let explanation: String
+
+    /// A backend with an explanation.
+    public init(backend: Backend, explanation: String) {
+        self.backend = backend
+        self.explanation = explanation
+    }
 }
 
 extension BackendChoice {

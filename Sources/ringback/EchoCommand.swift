@@ -60,11 +60,20 @@ struct EchoCommand: ParsableCommand {
 
     func run() throws {
         StopSignal.block()
-        let chosen = try backend.resolve()
-        let plan = try makePlan(chosen.backend)
+        var chosen = try backend.resolve()
+        var plan = try makePlan(chosen.backend)
         let log = try accessLog.map { try AccessLog(path: $0, format: accessLogFormat) }
         let logger = Logger(label: "ringback")
-        let group = try start(plan)
+        let group: WorkerGroup
+        do {
+            group = try start(plan)
+        } catch let failure as Failure {
+            // The probe's ring was small; the workers' own may meet a limit that it did not.
+            guard backend == .auto, chosen.backend == .uring else { throw failure }
+            chosen = ChosenBackend(backend: .epoll, explanation: "epoll, since \(failure.message)")
+            plan.backend = .epoll
+            group = try start(plan)
+        }
         logger.info("\(announcement(plan, chosen, group.addresses))")
         let service = RunningService(group, log: log, logger: logger)
         let signal = service.runUntilEnded()

@@ -13,6 +13,8 @@ struct RunningService {
 
     /// How often the access log is written, and how soon the end of a drain is noticed.
     private static let interval: UInt64 = 50 * .nanosecondsPerMillisecond
+    /// How often the main thread looks whether accepting pauses.
+    private static let watchInterval: UInt64 = 250 * .nanosecondsPerMillisecond
 
     init(_ group: WorkerGroup, log: AccessLog?, logger: Logger) {
         self.group = group
@@ -24,8 +26,11 @@ struct RunningService {
     ///
     /// - Returns: the second signal, where one came before the drain was over.
     func runUntilEnded() -> Int32? {
-        while StopSignal.wait(nanoseconds: log == nil ? nil : RunningService.interval) == nil {
+        let interval = log == nil ? RunningService.watchInterval : RunningService.interval
+        var pause: Errno?
+        while StopSignal.wait(nanoseconds: interval) == nil {
             writeRecords()
+            pause = reportPause(since: pause)
         }
         group.requestStop()
         logger.info("draining; a second signal ends it now")
@@ -39,6 +44,17 @@ struct RunningService {
         }
         writeRecords()
         return second
+    }
+
+    /// Says once that accepting pauses, and once that it goes on.
+    private func reportPause(since before: Errno?) -> Errno? {
+        let pause = group.acceptPause
+        if let pause, before == nil {
+            logger.warning("accepting pauses: \(pause); clients wait; see ulimit -n and -Hn")
+        } else if pause == nil, before != nil {
+            logger.info("accepting goes on")
+        }
+        return pause
     }
 
     private func writeRecords() {

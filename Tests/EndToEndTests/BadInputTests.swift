@@ -1,6 +1,7 @@
 // Bad input: one clear line on stderr, the right exit status, never a trap.
 
 import Foundation
+import Support
 import Testing
 
 @Suite(.serialized, .enabled(if: Place.hasBinaries), .timeLimit(.minutes(1)))

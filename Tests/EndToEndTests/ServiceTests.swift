@@ -1,6 +1,7 @@
 // The release server with the clients that people use: nc, ringload, and a signal at the end.
 
 import Foundation
+import Support
 import Testing
 
 private let backends = ["uring", "epoll"]

@@ -2,6 +2,7 @@
 // but the one that the loop is made of.
 
 import Foundation
+import Support
 import Testing
 
 @Suite(.serialized, .enabled(if: Place.hasBinaries), .timeLimit(.minutes(2)))

@@ -99,6 +99,32 @@ public final class TestClient: @unchecked Sendable {
         }
     }
 
+    /// Whether something can be received, or the stream has ended.
+    public func isReadable(withinMilliseconds timeout: Int32) throws -> Bool {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        let count = poll(&waiting, 1, timeout)
+        guard count >= 0 else { throw CallFailed(call: "poll", code: errno) }
+        return count == 1
+    }
+
+    /// Sends what fits at once, and returns how much that was.
+    public func sendAvailable(_ bytes: ArraySlice<UInt8>) throws -> Int {
+        let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+        let count = bytes.withUnsafeBytes {
+            Glibc.send(descriptor, $0.baseAddress, $0.count, flags)
+        }
+        if count >= 0 { return count }
+        guard errno == EAGAIN || errno == EINTR else {
+            throw CallFailed(call: "send", code: errno)
+        }
+        return 0
+    }
+
+    /// Receives what is there: nil where nothing is, empty at the end of the stream.
+    public func receiveAvailable() throws -> [UInt8]? {
+        try isReadable(withinMilliseconds: 0) ? receive() : nil
+    }
+
     /// Sends FIN.
     public func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 

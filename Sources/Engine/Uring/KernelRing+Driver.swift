@@ -4,12 +4,25 @@ import Net
 import URing
 
 extension UringDriver where R == KernelRing {
+    /// Opens a ring on the calling thread. Where the limit on locked memory leaves no room for rings
+    /// of the size that was asked for, smaller ones serve as well, with more turns.
     init(_ plan: DriverPlan, _ state: inout WorkerState) throws(SystemError) {
-        let options = KernelRing.Options(
+        var options = KernelRing.Options(
             submissionEntries: state.limits.submissionEntries,
             completionEntries: state.limits.completionEntries
         )
-        let ring = try KernelRing(options)
-        try self.init(ring: ring, plan: plan, &state)
+        let group = BufferGroup(rawValue: 0)
+        while true {
+            do throws(SystemError) {
+                var ring = try KernelRing(options)
+                try ring.openGroup(group, entries: state.limits.bufferCount)
+                self.init(ring: ring, group: group, plan: plan, &state)
+                return
+            } catch {
+                guard error.code == .outOfMemory, options.submissionEntries > 8 else { throw error }
+                options.submissionEntries /= 2
+                options.completionEntries = max(16, options.completionEntries / 4)
+            }
+        }
     }
 }

@@ -31,7 +31,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     var ring: R
     private let usesMultishot: Bool
-    private let group = BufferGroup(rawValue: 0)
+    private let group: BufferGroup
     // How many buffers the kernel is offered. It starts small, so that they stay in the cache, and
     // doubles whenever a receive finds none.
     var offeredBuffers: Int
@@ -43,12 +43,15 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     /// How many bytes of buffers are offered at first: about what a core's cache holds.
     private static var offeredBytesAtFirst: Int { 4 << 20 }
 
+    /// - Parameter group: a group of buffers that is open, with room for all of the pool's.
     init(
         ring: consuming R,
+        group: BufferGroup,
         plan: DriverPlan,
         _ state: inout WorkerState
-    ) throws(SystemError) {
+    ) {
         self.ring = ring
+        self.group = group
         usesMultishot = plan.usesMultishot
         listeners = plan.listeners.map { Listener(descriptor: $0) }
         targets = TargetTable(plan.targets)
@@ -56,7 +59,6 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         pieces = .allocate(capacity: Submission.pieceLimit)
         let hot = max(2, Self.offeredBytesAtFirst / state.limits.bufferBytes)
         offeredBuffers = min(hot, state.limits.bufferCount - state.buffersKept)
-        try self.ring.openGroup(group, entries: state.limits.bufferCount)
         offerBuffers(&state)
         watchDoorbell()
     }

@@ -1,42 +1,42 @@
 // Program: the release executables as a user runs them, and what came of it.
 
-import Foundation
+public import Foundation
 
 /// Where things are.
-enum Place {
-    static let root = URL(filePath: #filePath)
+public enum Place {
+    public static let root = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
     /// The folder of the executables: the release build's unless RINGBACK_BINARIES names another.
-    static let binaries =
+    public static let binaries =
         ProcessInfo.processInfo.environment["RINGBACK_BINARIES"] ?? root + "/.build/release"
-    static let allocationCounter = root + "/.build-support/allocation-counter.so"
+    public static let allocationCounter = root + "/.build-support/allocation-counter.so"
 
-    static var hasBinaries: Bool {
+    public static var hasBinaries: Bool {
         FileManager.default.isExecutableFile(atPath: binaries + "/ringback")
             && FileManager.default.isExecutableFile(atPath: binaries + "/ringload")
     }
 }
 
 /// A program that has ended.
-struct Ended {
-    let status: Int32
-    let output: String
-    let errors: String
+public struct Ended {
+    public let status: Int32
+    public let output: String
+    public let errors: String
 
     /// What it said on stderr, line by line.
-    var errorLines: [Substring] { errors.split(separator: "\n") }
+    public var errorLines: [Substring] { errors.split(separator: "\n") }
 }
 
 /// A program that runs.
-final class Program {
+public final class Program {
     private let process = Process()
     private let output = TemporaryFile()
     private let errors = TemporaryFile()
 
     /// Starts a program; `arguments` begin with its name, which is looked up in PATH and among the
     /// project's executables.
-    init(_ arguments: [String], environment: [String: String] = [:]) throws {
+    public init(_ arguments: [String], environment: [String: String] = [:]) throws {
         var variables = ProcessInfo.processInfo.environment
         variables["PATH"] = Place.binaries + ":" + (variables["PATH"] ?? "/usr/bin:/bin")
         variables.merge(environment) { $1 }
@@ -51,14 +51,14 @@ final class Program {
 
     deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 
-    var identifier: Int32 { process.processIdentifier }
-    var errorsSoFar: String { errors.text }
+    public var identifier: Int32 { process.processIdentifier }
+    public var errorsSoFar: String { errors.text }
 
     /// Sends a signal.
-    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+    public func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
     /// Waits for its end, at most so long.
-    func wait(seconds: Double = 30) throws -> Ended {
+    public func wait(seconds: Double = 30) throws -> Ended {
         let deadline = Date().addingTimeInterval(seconds)
         while process.isRunning {
             guard Date() < deadline else { throw TimedOut(what: process.arguments ?? []) }
@@ -72,26 +72,32 @@ final class Program {
         )
     }
 
-    struct TimedOut: Error { let what: [String] }
+    public struct TimedOut: Error { public let what: [String] }
 
     /// Runs a program to its end.
-    static func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Ended {
+    public static func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Ended {
         try Program(arguments, environment: environment).wait()
     }
 
     /// Runs a line of shell to its end.
-    static func shell(_ line: String) throws -> Ended {
+    public static func shell(_ line: String) throws -> Ended {
         try Program(["bash", "-c", line]).wait(seconds: 60)
     }
 }
 
 /// `ringback echo` on a port that the kernel chooses.
-final class Server {
-    let program: Program
-    let port: UInt16
+public final class Server {
+    public let program: Program
+    public let port: UInt16
 
-    init(_ options: [String], wrapper: [String] = [], environment: [String: String] = [:]) throws {
-        let command = wrapper + ["ringback", "echo", "--listen", "127.0.0.1:0"] + options
+    public init(
+        _ options: [String],
+        wrapper: [String] = [],
+        environment: [String: String] = [:],
+        executable: String = "ringback",
+        listen: String = "127.0.0.1:0"
+    ) throws {
+        let command = wrapper + [executable, "echo", "--listen", listen] + options
         program = try Program(command, environment: environment)
         let deadline = Date().addingTimeInterval(20)
         while true {
@@ -108,18 +114,18 @@ final class Server {
         }
     }
 
-    struct NotReady: Error { let said: String }
+    public struct NotReady: Error { public let said: String }
 
-    var address: String { "127.0.0.1:\(port)" }
+    public var address: String { "127.0.0.1:\(port)" }
 
     /// Asks it to stop and waits.
-    func stop() throws -> Ended {
+    public func stop() throws -> Ended {
         program.signal(SIGTERM)
         return try program.wait()
     }
 
     /// The thread of a worker.
-    func workerThread(_ number: Int = 0) throws -> Int32 {
+    public func workerThread(_ number: Int = 0) throws -> Int32 {
         let folder = "/proc/\(program.identifier)/task"
         for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
             let title = try String(contentsOfFile: "\(folder)/\(name)/comm", encoding: .utf8)
@@ -130,16 +136,16 @@ final class Server {
 }
 
 /// A file that goes with its owner.
-final class TemporaryFile {
-    let path = NSTemporaryDirectory() + "ringback-" + UUID().uuidString
-    let handle: FileHandle
+public final class TemporaryFile {
+    public let path = NSTemporaryDirectory() + "ringback-" + UUID().uuidString
+    public let handle: FileHandle
 
-    init() {
+    public init() {
         _ = FileManager.default.createFile(atPath: path, contents: nil)
         handle = FileHandle(forUpdatingAtPath: path)!
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    var text: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+    public var text: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 }

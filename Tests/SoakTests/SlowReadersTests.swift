@@ -1,0 +1,97 @@
+// R9: a thousand clients that send and do not read. The server's memory stays within its bounds, others
+// are served meanwhile, and when they read at last every byte is there.
+
+import Foundation
+import Net
+import Support
+import Testing
+
+@Suite(.serialized, .enabled(if: Place.hasBinaries), .timeLimit(.minutes(3)))
+struct SlowReadersTests {
+    private static let count = 1000
+    private static let bytesEach = 2 << 20
+
+    @Test(arguments: ["uring", "epoll"])
+    func slowReadersAreBounded(_ backend: String) throws {
+        let server = try Server(["--backend", backend, "--workers", "1"])
+        let path = "/proc/\(server.program.identifier)/statm"
+        func residentBytes() throws -> Int {
+            let fields = try String(contentsOfFile: path, encoding: .utf8).split(separator: " ")
+            return (Int(fields[1]) ?? 0) * 4096
+        }
+        let before = try residentBytes()
+        let target = try SocketAddress(parsing: server.address)
+        let pattern = randomBytes(1 << 16, seed: 77)
+        let readers = try (0..<Self.count).map { number in
+            SlowReader(
+                try TestClient(target, receiveBufferBytes: 8192), pattern, from: number,
+                total: Self.bytesEach)
+        }
+        let sendingUntil = Date().addingTimeInterval(3)
+        while Date() < sendingUntil {
+            for reader in readers { try reader.sendSome() }
+        }
+        let growth = try residentBytes() - before
+        let limit = Self.count * (64 << 10) + (16 << 20)
+        var verified = 0
+        while readers.contains(where: { !$0.isDone }) {
+            for reader in readers where !reader.isDone {
+                try reader.sendSome()
+                verified += try reader.receiveSome()
+            }
+        }
+        print(
+            "R9 backend=\(backend) readers=\(Self.count) bytes=\(verified) rss_growth=\(growth) "
+                + "limit=\(limit)")
+        #expect(verified == Self.count * Self.bytesEach)
+        #expect(growth <= limit)
+        #expect(try server.stop().status == 0)
+    }
+}
+
+/// A client that sends a repeated pattern from a place of its own on, and checks what comes back.
+private final class SlowReader {
+    private let client: TestClient
+    private let pattern: [UInt8]
+    private let first: Int
+    private let total: Int
+    private var sent = 0
+    private var received = 0
+
+    init(_ client: TestClient, _ pattern: [UInt8], from first: Int, total: Int) {
+        self.client = client
+        self.pattern = pattern
+        self.first = first
+        self.total = total
+    }
+
+    var isDone: Bool { received == total }
+
+    /// The bytes from an offset of the stream on, as far as the pattern goes.
+    private func bytes(from offset: Int) -> ArraySlice<UInt8> {
+        let start = (first * 61 + offset) % pattern.count
+        return pattern[start..<min(pattern.count, start + total - offset)]
+    }
+
+    func sendSome() throws {
+        guard sent < total else { return }
+        sent += try client.sendAvailable(bytes(from: sent))
+    }
+
+    func receiveSome() throws -> Int {
+        guard let part = try client.receiveAvailable() else { return 0 }
+        guard !part.isEmpty else { throw Wrong(offset: received) }
+        var checked = 0
+        while checked < part.count {
+            let expected = bytes(from: received + checked).prefix(part.count - checked)
+            guard part[checked..<(checked + expected.count)] == expected else {
+                throw Wrong(offset: received + checked)
+            }
+            checked += expected.count
+        }
+        received += part.count
+        return part.count
+    }
+
+    struct Wrong: Error { let offset: Int }
+}
