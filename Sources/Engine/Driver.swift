@@ -34,6 +34,8 @@ public protocol Driver: ~Copyable {
     /// `.receiveStopped`.
     mutating func stopReceiving(_ slot: UInt32, _ state: inout WorkerState)
 
+    /// How many buffers a receiver takes that is let in after it had starved, at a guess.
+    static var buffersPerReceiver: Int { get }
     /// Whether a receive would find a buffer.
     func canReceive(_ state: borrowing WorkerState) -> Bool
     /// Makes buffers ready for receivers; returns how many are.

@@ -34,6 +34,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             return abort(slot, .aborted)
         }
         if !state.connections[slot].flags.contains(.receiving) { receiveAgain(slot) }
+        if isStopping { finishIfQuiet(slot) }
     }
 
     /// Receives, unless there is a reason not to.
@@ -206,14 +207,16 @@ extension Worker where D: ~Copyable, H: ~Copyable {
 
     /// Lets those who wait receive again, now that buffers have come home.
     ///
-    /// An eighth of the pool has to be ready: each connection let in may take several buffers, and
-    /// feeding one for every single buffer would only starve the next. Where no more come home from
-    /// one turn to the next, what is there has to do: the rest may be held for long.
+    /// An armed multishot receive takes several buffers, so only an eighth as many are let in as
+    /// buffers are ready, and only when an eighth of the pool is: feeding one for every single
+    /// buffer would only starve the next. Where no more come home from one turn to the next, what
+    /// is there has to do: the rest may be held for long. On epoll each takes one, and all that fit
+    /// are let in.
     mutating func feedStarved() {
         let ready = driver.supplyReceivers(&state)
-        let isWorthwhile = ready >= max(1, state.limits.bufferCount / 8)
-        if ready > 0, isWorthwhile || ready == buffersReadyLastTurn {
-            var share = max(1, ready / 8)
+        let few = max(1, state.limits.bufferCount / 64 * D.buffersPerReceiver)
+        if ready > 0, ready >= few || ready == buffersReadyLastTurn {
+            var share = max(1, ready / D.buffersPerReceiver)
             while share > 0, driver.hasRoom, let slot = starvedReceivers.popFirst() {
                 guard state.connections[slot].flags.contains(.open) else { continue }
                 receiveIfWanted(slot)

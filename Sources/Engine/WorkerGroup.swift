@@ -163,7 +163,8 @@ public final class WorkerGroup: Sendable {
         for control in controls { control.requestCut() }
     }
 
-    /// Why a worker does not accept at the moment, for want of descriptors or memory; nil where all do.
+    /// Why a worker does not accept at the moment, for want of descriptors or memory; nil where all
+    /// do.
     public var acceptPause: Errno? { controls.lazy.compactMap(\.acceptPause).first }
 
     /// Whether every worker has ended.

@@ -91,6 +91,8 @@ public struct LoadResult: Sendable {
     public var latency = Latency()
     /// From the request for a connection until it stands.
     public var connectLatency = Latency()
+    /// The longest time in which a connection with a request under way heard nothing.
+    public var longestSilenceNanoseconds: UInt64 = 0
     public var errors = LoadErrors()
     public var integrity = Integrity()
 
@@ -102,6 +104,7 @@ public struct LoadResult: Sendable {
         bytes += other.bytes
         latency.add(other.latency)
         connectLatency.add(other.connectLatency)
+        longestSilenceNanoseconds = max(longestSilenceNanoseconds, other.longestSilenceNanoseconds)
         errors.add(other.errors)
         integrity.add(other.integrity)
     }

@@ -30,6 +30,8 @@ struct RequestResponse: Handler, ~Copyable {
         /// The requests under way: a ring of `depth`.
         var firstRequest = 0
         var requestCount = 0
+        /// When bytes last came.
+        var heardAt: UInt64 = 0
         var isFinishing = false
         var isFaulty = false
         /// The server finished first.
@@ -185,6 +187,12 @@ struct RequestResponse: Handler, ~Copyable {
             now >= control.windowStart.load(ordering: .relaxed)
             && now < control.windowEnd.load(ordering: .relaxed)
         if isMeasured { result.bytes &+= UInt64(byteCount) }
+        let oldest = requests[session * plan.depth + sessions[session].firstRequest].sentAt
+        let silence = now &- max(sessions[session].heardAt, oldest)
+        if isMeasured, silence > result.longestSilenceNanoseconds {
+            result.longestSilenceNanoseconds = silence
+        }
+        sessions[session].heardAt = now
         var completed = false
         while sessions[session].requestCount > 0 {
             let request = requests[session * plan.depth + sessions[session].firstRequest]
@@ -314,7 +322,8 @@ struct RequestResponse: Handler, ~Copyable {
 
     /// What a connection owes when it ends.
     ///
-    /// - Parameter isWhole: whether it lasted until this side had finished. Only then are missing bytes
+    /// - Parameter isWhole: whether it lasted until this side had finished. Only then are missing
+    ///   bytes
     ///   the server's loss; otherwise their requests are merely unanswered.
     private mutating func account(_ session: Int, isWhole: Bool) {
         if let found = evidence[session] { judge(session, found) }

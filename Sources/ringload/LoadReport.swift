@@ -23,6 +23,7 @@ struct LoadReport: Codable {
     let bytesPerSecond: Double
     let latency: LatencySummary
     let connectLatency: LatencySummary
+    let longestSilenceNanoseconds: UInt64
     let errors: LoadErrors
     let integrity: Integrity
     let clientNanosecondsPerMessage: Double?
@@ -39,6 +40,7 @@ struct LoadReport: Codable {
         case bytesPerSecond = "bytes_per_second"
         case latency = "latency_ns"
         case connectLatency = "connect_latency_ns"
+        case longestSilenceNanoseconds = "longest_silence_ns"
         case errors, integrity
         case clientNanosecondsPerMessage = "client_cpu_ns_per_message"
         case serverNanosecondsPerMessage = "server_cpu_ns_per_message"
@@ -60,6 +62,7 @@ struct LoadReport: Codable {
         bytesPerSecond = Double(outcome.result.bytes) / seconds
         latency = LatencySummary(outcome.result.latency)
         connectLatency = LatencySummary(outcome.result.connectLatency)
+        longestSilenceNanoseconds = outcome.result.longestSilenceNanoseconds
         errors = outcome.result.errors
         integrity = outcome.result.integrity
         func perMessage(_ nanoseconds: UInt64?) -> Double? {

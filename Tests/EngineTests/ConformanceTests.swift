@@ -145,6 +145,22 @@ struct ConformanceTests {
         }
     }
 
+    /// R10: a completion queue that is far too small costs turns, and no byte.
+    @Test func countsCompletionOverflows() throws {
+        let server = try EchoServer(.uring, pool: .tinyQueues)
+        var plan = LoadPlan(target: server.address, backend: .epoll)
+        plan.connections = 300
+        plan.verifies = true
+        plan.halfCloses = true
+        let outcome = try LoadRun(plan, server: nil).run(
+            warmupNanoseconds: 0,
+            durationNanoseconds: 500 * .nanosecondsPerMillisecond
+        )
+        #expect(outcome.result.integrity.isClean)
+        #expect(outcome.result.errors.total == 0)
+        #expect(server.stop().completionOverflows > 0)
+    }
+
     /// More clients than fit wait in the listener's queue, and are served when others leave.
     @Test(arguments: Backend.allCases, [3, 5000])
     func letsClientsWaitForRoom(_ backend: Backend, _ room: Int) throws {

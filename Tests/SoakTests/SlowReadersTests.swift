@@ -1,5 +1,5 @@
-// R9: a thousand clients that send and do not read. The server's memory stays within its bounds, others
-// are served meanwhile, and when they read at last every byte is there.
+// R9: a thousand clients that send and do not read. The server's memory stays within its bounds,
+// others are served meanwhile, and when they read at last every byte is there.
 
 import Foundation
 import Net
@@ -24,26 +24,30 @@ struct SlowReadersTests {
         let pattern = randomBytes(1 << 16, seed: 77)
         let readers = try (0..<Self.count).map { number in
             SlowReader(
-                try TestClient(target, receiveBufferBytes: 8192), pattern, from: number,
-                total: Self.bytesEach)
+                try TestClient(target, receiveBufferBytes: 65536),
+                pattern,
+                from: number,
+                total: Self.bytesEach
+            )
         }
         let sendingUntil = Date().addingTimeInterval(3)
         while Date() < sendingUntil {
             for reader in readers { try reader.sendSome() }
         }
+        for reader in readers { reader.finish() }
         let growth = try residentBytes() - before
+        let sent = readers.reduce(0) { $0 + $1.total }
         let limit = Self.count * (64 << 10) + (16 << 20)
         var verified = 0
         while readers.contains(where: { !$0.isDone }) {
-            for reader in readers where !reader.isDone {
-                try reader.sendSome()
-                verified += try reader.receiveSome()
-            }
+            for reader in readers where !reader.isDone { verified += try reader.receiveSome() }
         }
         print(
             "R9 backend=\(backend) readers=\(Self.count) bytes=\(verified) rss_growth=\(growth) "
-                + "limit=\(limit)")
-        #expect(verified == Self.count * Self.bytesEach)
+                + "limit=\(limit)"
+        )
+        #expect(verified == sent)
+        #expect(sent > Self.count * (64 << 10), "more than the server keeps for itself")
         #expect(growth <= limit)
         #expect(try server.stop().status == 0)
     }
@@ -54,7 +58,8 @@ private final class SlowReader {
     private let client: TestClient
     private let pattern: [UInt8]
     private let first: Int
-    private let total: Int
+    /// How much it sends: at first all it may, in the end what it could without reading.
+    private(set) var total: Int
     private var sent = 0
     private var received = 0
 
@@ -73,6 +78,12 @@ private final class SlowReader {
         return pattern[start..<min(pattern.count, start + total - offset)]
     }
 
+    /// Sends no more than it has, and FIN.
+    func finish() {
+        total = sent
+        client.finish()
+    }
+
     func sendSome() throws {
         guard sent < total else { return }
         sent += try client.sendAvailable(bytes(from: sent))
@@ -84,9 +95,12 @@ private final class SlowReader {
         var checked = 0
         while checked < part.count {
             let expected = bytes(from: received + checked).prefix(part.count - checked)
-            guard part[checked..<(checked + expected.count)] == expected else {
-                throw Wrong(offset: received + checked)
+            let isRight = expected.withUnsafeBytes { expected in
+                part.withUnsafeBytes {
+                    memcmp($0.baseAddress! + checked, expected.baseAddress!, expected.count) == 0
+                }
             }
+            guard isRight else { throw Wrong(offset: received + checked) }
             checked += expected.count
         }
         received += part.count

@@ -74,14 +74,26 @@ struct SoakTests {
         var (messages, rounds) = (0, 0)
         while messages < Int(Double(wanted) * factor), rounds < Int(60 * factor) {
             let report = try load(
-                server, "--connections", "512", "--size", "1-400", "--depth", "8", "--warmup", "0",
-                "--duration", "4s", "--half-close")
+                server,
+                "--connections",
+                "512",
+                "--size",
+                "1-400",
+                "--depth",
+                "8",
+                "--warmup",
+                "0",
+                "--duration",
+                "4s",
+                "--half-close"
+            )
             #expect(report.isExact, "\(report.verdict)")
             messages += report.messages
             rounds += 1
             print(
                 "R1 backend=\(backend) pool=\(pool) messages=\(messages) connections=512 "
-                    + "\(report.verdict) seed=\(Int(report.number("seed")))")
+                    + "\(report.verdict) seed=\(Int(report.number("seed")))"
+            )
         }
         #expect(messages >= Int(Double(wanted) * factor))
         resetting.stop()
@@ -117,7 +129,9 @@ struct SoakTests {
             #expect(try client.receive(exactly: 1) == [3])
         }
         let ratio = together.number("latency_ns", "p99") / alone.number("latency_ns", "p99")
-        print("R3 backend=\(backend) idle=5000 active=500 bytes_each=\(Int(each)) p99_ratio=\(ratio)")
+        print(
+            "R3 backend=\(backend) idle=5000 active=500 bytes_each=\(Int(each)) p99_ratio=\(ratio)"
+        )
         _ = consume idle
         server.program.signal(SIGTERM)
         _ = try server.program.wait()
@@ -139,11 +153,15 @@ struct SoakTests {
         let growth = try residentBytes(server) - memory
         print(
             "R4 backend=\(backend) connections=\(count) per_second=\(Int(Double(count) / seconds)) "
-                + "rss_growth=\(growth) descriptors=\(try descriptorCount(server) - descriptors)")
+                + "rss_growth=\(growth) descriptors=\(try descriptorCount(server) - descriptors)"
+        )
         #expect(try descriptorCount(server) == descriptors)
         #expect(abs(growth) <= 1 << 20)
         let ended = try server.stop()
-        #expect(ended.errors.contains("client_fin=\(count + 5000) ") || ended.errors.contains("client_fin=\(count + 5000)\n"))
+        #expect(
+            ended.errors.contains("client_fin=\(count + 5000) ")
+                || ended.errors.contains("client_fin=\(count + 5000)\n")
+        )
     }
 
     /// Connects, exchanges a few bytes and finishes, so often, by two threads.
@@ -175,32 +193,70 @@ struct SoakTests {
         let others = ["--connections", "100", "--duration", "3s", "--warmup", "300ms"]
         let alone = try Report(run(server, others).output)
         let flooder = try Program([
-            "ringload", "rr", server.address, "--connections", "1", "--size", "256k", "--depth", "8",
+            "ringload", "rr", server.address, "--connections", "1", "--size", "256k", "--depth",
+            "8",
             "--duration", "20s", "--warmup", "0",
         ])
         usleep(300_000)
         let together = try Report(run(server, others).output)
         flooder.signal(SIGTERM)
         _ = try flooder.wait()
-        let (before, after) = (alone.number("latency_ns", "p99"), together.number("latency_ns", "p99"))
+        let (before, after) = (
+            alone.number("latency_ns", "p99"), together.number("latency_ns", "p99")
+        )
         print("R6 backend=\(backend) p99_alone_us=\(before / 1000) p99_flooded_us=\(after / 1000)")
         #expect(together.isExact)
         #expect(after <= max(10 * before, 20e6))
         _ = try server.stop()
     }
 
-    /// R8: a pool of eight buffers and 256 connections of a mebibyte each.
+    /// R8: a pool of eight buffers and 256 connections of a mebibyte each: nobody is left behind.
     @Test(arguments: backends)
     func exhaustedPool(_ backend: String) throws {
         let server = try Server(["--backend", backend, "--workers", "1", "--buffers", "8"])
+        let start = Date()
         let report = try load(
-            server, "--connections", "256", "--size", "1M", "--duration", "3s", "--warmup", "0",
-            "--half-close")
-        let longest = report.number("latency_ns", "max") / 1e9
-        print("R8 backend=\(backend) buffers=8 messages=\(report.messages) \(report.verdict) max_s=\(longest)")
+            server,
+            "--connections",
+            "256",
+            "--size",
+            "1M",
+            "--duration",
+            "100ms",
+            "--warmup",
+            "0"
+        )
+        let seconds = Date().timeIntervalSince(start)
+        print(
+            "R8 backend=\(backend) buffers=8 connections=256 \(report.verdict) seconds=\(seconds)"
+        )
         #expect(report.isExact)
-        #expect(report.messages > 256)
+        #expect(report.number("errors", "unanswered") == 0)
+        #expect(report.number("integrity", "verified_bytes") >= 256 * 1_048_576)
+        // At a fifth of the speed that it has in practice; the drivers' stalls took longer.
+        #expect(seconds < 4)
         _ = try server.stop()
+    }
+
+    /// R13: drains at random moments under load; nobody sees RST, and every server ends with 0.
+    @Test(arguments: backends)
+    func drainsUnderLoad(_ backend: String) throws {
+        let rounds = Int(25 * factor)
+        for _ in 0..<rounds {
+            let server = try Server(["--backend", backend, "--workers", "2"])
+            let load = try Program([
+                "ringload", "rr", server.address, "--connections", "100", "--size", "1-20000",
+                "--verify", "--duration", "30s", "--warmup", "0", "--json", "-",
+            ])
+            usleep(UInt32.random(in: 50_000...400_000))
+            let ended = try server.stop()
+            #expect(ended.status == 0)
+            load.signal(SIGTERM)
+            let report = try Report(load.wait().output)
+            #expect(report.isExact, "\(report.verdict)")
+            #expect(report.number("errors", "reset") == 0)
+        }
+        print("R13 backend=\(backend) rounds=\(rounds) resets=0 lost=0 foreign=0 reordered=0")
     }
 
     /// R15: sockets destroyed at random; the others do not notice, and nothing leaks.
@@ -222,7 +278,9 @@ struct SoakTests {
             _ = try Program.shell("ss -K sport = :\(server.port) dport = :\(port)")
         }
         let report = try Report(load.wait(seconds: 60).output)
-        print("R15 backend=\(backend) killed=\(Int(report.number("errors", "reset"))) \(report.verdict)")
+        print(
+            "R15 backend=\(backend) killed=\(Int(report.number("errors", "reset"))) \(report.verdict)"
+        )
         #expect(report.isExact)
         #expect(report.number("errors", "reset") >= 20)
         usleep(200_000)

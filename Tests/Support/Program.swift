@@ -75,7 +75,9 @@ public final class Program {
     public struct TimedOut: Error { public let what: [String] }
 
     /// Runs a program to its end.
-    public static func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Ended {
+    public static func run(_ arguments: String..., environment: [String: String] = [:]) throws
+        -> Ended
+    {
         try Program(arguments, environment: environment).wait()
     }
 

@@ -138,6 +138,8 @@ public struct EpollDriver: Driver, ~Copyable {
         state.connections[slot].flags.remove(.receiving)
     }
 
+    public static var buffersPerReceiver: Int { 1 }
+
     @inline(__always)
     public func canReceive(_ state: borrowing WorkerState) -> Bool { true }
 

@@ -4,8 +4,8 @@ import Net
 import URing
 
 extension UringDriver where R == KernelRing {
-    /// Opens a ring on the calling thread. Where the limit on locked memory leaves no room for rings
-    /// of the size that was asked for, smaller ones serve as well, with more turns.
+    /// Opens a ring on the calling thread. Where the limit on locked memory leaves no room for
+    /// rings of the size that was asked for, smaller ones serve as well, with more turns.
     init(_ plan: DriverPlan, _ state: inout WorkerState) throws(SystemError) {
         var options = KernelRing.Options(
             submissionEntries: state.limits.submissionEntries,

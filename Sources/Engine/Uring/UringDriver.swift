@@ -256,6 +256,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         }
     }
 
+    public static var buffersPerReceiver: Int { 8 }
+
     @inline(__always)
     public func canReceive(_ state: borrowing WorkerState) -> Bool {
         // Free buffers are offered before the receive is handed over.
