@@ -56,6 +56,11 @@ final class Client {
         var receiveBufferBytes: Int32?
         /// Asks to send the first bytes in the SYN (RFC 7413), where the server takes that.
         var asksFastOpen = false
+
+        /// Little room to receive, yet several segments of the loopback's 64 KiB. With less a
+        /// sender's kernel would wait for a timer before each of them (RFC 1122, 4.2.3.4), whatever
+        /// the server does.
+        static let smallWindow = Manner(receiveBufferBytes: 262_144)
     }
 
     private let descriptor: Descriptor

@@ -43,12 +43,9 @@ extension Suite {
             },
             Case("finish-under-way", "E1 E16", "FINs that cross with bytes under way, 64 at once") {
                 probe throws(Finding) in
-                var flows: [Flow] = []
-                for number in 0..<min(64, probe.connectionsMax) {
-                    flows.append(
-                        try probe.connect(sending: 60_000 + number, ending: .finishes)
-                    )
-                }
+                let count = min(64, probe.connectionsMax)
+                let flows = try probe.connectMany(count, ending: .finishes)
+                for (number, flow) in flows.enumerated() { flow.extend(by: 60_000 + number) }
                 try probe.exchange(flows)
             },
             Case("close-after-echo", "E5 E16", "clients that close as their last byte arrives") {

@@ -36,17 +36,14 @@ extension Suite {
             probe throws(Finding) in
             let flow = try probe.connect(
                 sending: 4 << 20,
-                reading: .slowly(byteCount: 16384, pauseNanoseconds: 2_000_000),
-                Client.Manner(receiveBufferBytes: 65536)
+                reading: .slowly(byteCount: 32768, pauseNanoseconds: 4_000_000),
+                .smallWindow
             )
             try probe.exchange(flow)
         },
         Case("late-reader", "E3 E16", "what jammed at a closed window comes once it opens") {
             probe throws(Finding) in
-            let flow = try probe.connect(
-                sending: 0,
-                Client.Manner(receiveBufferBytes: 16384)
-            )
+            let flow = try probe.connect(sending: 0, .smallWindow)
             _ = try probe.flood(flow, atMost: 16 << 20)
             usleep(300_000)
             try probe.exchange(flow)

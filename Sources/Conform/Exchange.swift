@@ -256,12 +256,15 @@ struct Exchange {
 
     private func late(_ flow: Flow) -> Finding {
         let wantsFinish = flow.received == flow.total && flow.hasFinished
+        let quiet = Clock.monotonicNanoseconds() - flow.progressAt
+        let isSlow = !wantsFinish && quiet < .nanosecondsPerSecond
         return Finding(
-            .silent,
+            isSlow ? .slow : .silent,
             expected: wantsFinish
                 ? "FIN from the server after the client's FIN" : "\(flow.total) bytes back in time",
             found: "\(flow.sent) bytes sent, \(flow.received) received, "
-                + (wantsFinish ? "and no FIN" : "then nothing more in time"),
+                + (wantsFinish ? "and no FIN"
+                    : isSlow ? "and the time was over" : "then nothing more in time"),
             offset: flow.received
         )
     }

@@ -23,6 +23,8 @@ public enum Fault: String, Sendable {
     case reset
     /// Nothing more came in time.
     case silent
+    /// Bytes were still coming at the end of the time.
+    case slow
     /// The server took more than it may hold for a client that does not read.
     case unlimited
     /// No connection could be made.

@@ -33,6 +33,23 @@ struct Probe {
         return Flow(client, stream, total: byteCount, reading: reading, ending: ending)
     }
 
+    /// Several connections open at once, all served: a byte went and came on each. One after the
+    /// other, since how long a server's queue for new connections is does not matter here; where it
+    /// overflows, a connect waits a second and more for the kernel's next SYN.
+    mutating func connectMany(
+        _ count: Int,
+        ending: Flow.Ending = .staysOpen
+    ) throws(Finding) -> [Flow] {
+        var flows: [Flow] = []
+        for _ in 0..<count {
+            let flow = try connect(sending: 1)
+            try exchange(flow)
+            flow.ending = ending
+            flows.append(flow)
+        }
+        return flows
+    }
+
     /// Runs exchanges at the same time.
     func exchange(_ flows: Flow..., before end: UInt64? = nil) throws(Finding) {
         try exchange(flows, before: end)

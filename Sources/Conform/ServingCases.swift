@@ -12,17 +12,16 @@ extension Suite {
             if count < 256 {
                 probe.comments.append("\(count) connections: the descriptor limit allows no more")
             }
-            var flows: [Flow] = []
-            for _ in 0..<count {
-                let flow = try probe.connect(sending: 20_000)
+            let flows = try probe.connectMany(count)
+            for flow in flows {
+                flow.extend(by: 20_000)
                 flow.sendBytesMax = 1000
-                flows.append(flow)
             }
             try probe.exchange(flows)
         },
         Case("unread-is-bounded", "E3", "a client that never reads is held back in the end") {
             probe throws(Finding) in
-            let flow = try probe.connect(sending: 0, Client.Manner(receiveBufferBytes: 16384))
+            let flow = try probe.connect(sending: 0, .smallWindow)
             if try probe.flood(flow, atMost: unreadBytesMax) {
                 probe.comments.append("held back after \(flow.sent) bytes")
                 return
@@ -36,7 +35,7 @@ extension Suite {
         },
         Case("unread-stops-nobody", "E3", "others are served while a client does not read") {
             probe throws(Finding) in
-            let jammed = try probe.connect(sending: 0, Client.Manner(receiveBufferBytes: 16384))
+            let jammed = try probe.connect(sending: 0, .smallWindow)
             _ = try probe.flood(jammed, atMost: unreadBytesMax)
             // Several, since a server may have several workers, of which one may be stuck.
             for _ in 0..<16 { try probe.expectService("while another client does not read") }
