@@ -1,5 +1,5 @@
-// The cases about endings: after the client's FIN everything that was sent comes back, then FIN; the
-// server never ends a connection first, and never with RST.
+// The cases about endings: after the client's FIN everything that was sent comes back, then FIN;
+// the server never ends a connection first, and never with RST.
 
 import Glibc
 import Net

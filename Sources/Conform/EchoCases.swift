@@ -48,7 +48,11 @@ extension Suite {
             usleep(300_000)
             try probe.exchange(flow)
         },
-        Case("fast-open", "E16", "bytes sent with the SYN come back, or those after an ordinary one") {
+        Case(
+            "fast-open",
+            "E16",
+            "bytes sent with the SYN come back, or those after an ordinary one"
+        ) {
             probe throws(Finding) in
             // The first connection fetches the cookie that the second one needs.
             for _ in 0..<2 {

@@ -234,7 +234,8 @@ struct Exchange {
         } else if flow.received < flow.total {
             flow.finding = Finding(
                 .tailLost,
-                expected: "all \(flow.total) bytes that were sent before the client's FIN, then FIN",
+                expected:
+                    "all \(flow.total) bytes that were sent before the client's FIN, then FIN",
                 found: "FIN after \(flow.received) bytes: the last "
                     + "\(flow.total - flow.received) bytes are lost",
                 offset: flow.received
@@ -263,7 +264,8 @@ struct Exchange {
             expected: wantsFinish
                 ? "FIN from the server after the client's FIN" : "\(flow.total) bytes back in time",
             found: "\(flow.sent) bytes sent, \(flow.received) received, "
-                + (wantsFinish ? "and no FIN"
+                + (wantsFinish
+                    ? "and no FIN"
                     : isSlow ? "and the time was over" : "then nothing more in time"),
             offset: flow.received
         )

@@ -105,7 +105,9 @@ extension Finding {
         let behind = shifts.first { $0 < 0 }
         switch (shifts.first, ahead, behind) {
         case (_, let ahead?, _?):
-            return (.reordered, "bytes that belong \(ahead) bytes further on; those left out follow")
+            return (
+                .reordered, "bytes that belong \(ahead) bytes further on; those left out follow"
+            )
         case (_, let ahead?, nil):
             return (.lost, "\(ahead) bytes are missing; what follows them stands here")
         case (_, nil, let behind?):

@@ -1,6 +1,6 @@
 // FaultyEcho: an echo with one fault, to show that a judge finds it. It copies what it receives and
-// produces it again, so that it can do to the bytes what a broken server does. Without a fault it is
-// right, which shows that the fault is what is found.
+// produces it again, so that it can do to the bytes what a broken server does. Without a fault it
+// is right, which shows that it is the fault that is found.
 
 public import Engine
 
