@@ -48,6 +48,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "Load", dependencies: ["Engine", "Net", "Measure"], swiftSettings: strict),
+        .target(name: "Conform", dependencies: ["Net"], swiftSettings: strict),
 
         .target(
             name: "Options",
@@ -70,7 +71,7 @@ let package = Package(
         .executableTarget(
             name: "ringload",
             dependencies: [
-                "Load", "Measure", "Engine", "Net", "Options",
+                "Conform", "Load", "Measure", "Engine", "Net", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -94,6 +95,11 @@ let package = Package(
         .testTarget(
             name: "LoadTests",
             dependencies: ["Load", "Measure", "Engine", "Net", "Support"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ConformTests",
+            dependencies: ["Conform", "Engine", "Net", "Support"],
             swiftSettings: strict
         ),
         .testTarget(name: "MeasureTests", dependencies: ["Measure", "Net"], swiftSettings: strict),

@@ -7,9 +7,9 @@ import Options
 struct Ringload: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ringload",
-        abstract: "Measures TCP echo servers, and checks every byte if asked.",
+        abstract: "Measures TCP echo servers, and checks that they do what they should.",
         version: "0.1.0",
-        subcommands: [RequestResponseCommand.self]
+        subcommands: [RequestResponseCommand.self, ConformCommand.self]
     )
 
     static func main() { CommandRunner.run(Ringload.self) }

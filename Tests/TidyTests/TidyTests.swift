@@ -50,7 +50,7 @@ struct TidyTests {
             .flatMap { $0.places(matching: pattern) }
     }
 
-    private let core = ["URing", "Net", "Engine", "Services", "Measure", "Load"]
+    private let core = ["URing", "Net", "Engine", "Services", "Measure", "Load", "Conform"]
 
     @Test func filesAreFound() {
         #expect(SourceFile.sources.count > 30)
@@ -78,6 +78,9 @@ struct TidyTests {
         )
         #expect(places(in: ["URing"], matching: /import (?:Engine|Services|Load|Options)/) == [])
         #expect(places(in: ["Engine"], matching: /import (?:Services|Load|Options|Measure)/) == [])
+        #expect(
+            places(in: ["Conform"], matching: /import (?:URing|Engine|Services|Load|Options)/) == []
+        )
         #expect(places(in: ["Services", "Load"], matching: /import (?:URing|Options)/) == [])
     }
 
