@@ -10,6 +10,9 @@ needs=(
     "strace:strace"
     "cc:gcc"
     "ss:iproute2"
+    "setpriv:util-linux"
+    "ncat:ncat"
+    "socat:socat"
 )
 
 missing=()

@@ -127,9 +127,9 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             undeliveredBytes: Int(state.connections[slot].undelivered)
         )
         writeRecord(slot, end)
-        // Where both sides have sent FIN, closing is silent; everything else ends with RST.
-        let isClean = flags.contains(.peerFinished) && dropped == 0
-        driver.close(state.connections[slot].descriptor, reset: !isClean)
+        // Where both sides have sent FIN, closing is silent; a connection that is cut ends with RST.
+        let isCut = flags.contains(.aborting)
+        driver.close(state.connections[slot].descriptor, reset: isCut)
         // Whoever fed this connection may read again: nothing waits any more.
         resumeFeeder(of: slot)
         free(slot)

@@ -19,7 +19,8 @@ struct RequestResponseCommand: ParsableCommand {
               ringload rr 127.0.0.1:8888 --server-pid $(pgrep -x ringback) --json -
 
             Exit status: 0 done, 1 could not run or connections broke, 2 bad arguments,
-            5 payload mismatch, 130 and 143 ended by a signal (the figures so far are still reported).
+            5 payload mismatch, 130 and 143 ended by a signal (the figures so far are
+            still reported).
             """
     )
 

@@ -3,6 +3,7 @@
 // a mistake of its own, the cases are left out here with the reason, and not softened.
 
 import Foundation
+import Support
 import Testing
 
 /// A server that is not ours.

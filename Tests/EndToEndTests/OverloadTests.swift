@@ -77,9 +77,8 @@ struct OverloadTests {
         #expect(server.program.errorsSoFar.split(separator: "\n").count == 1)
         let answer = try Program.shell("printf x | nc -N 127.0.0.1 \(server.port)")
         #expect(answer.output == "x")
-        print(
-            "R11 memlock=\(limit) \(server.program.errorsSoFar.contains("by epoll") ? "epoll" : "uring")"
-        )
+        let backend = server.program.errorsSoFar.contains("by epoll") ? "epoll" : "uring"
+        print("R11 memlock=\(limit) backend=\(backend)")
         #expect(try server.stop().status == 0)
     }
 

@@ -72,7 +72,10 @@ public final class Program {
         )
     }
 
-    public struct TimedOut: Error { public let what: [String] }
+    public struct TimedOut: Error {
+        public let what: [String]
+        public init(what: [String]) { self.what = what }
+    }
 
     /// Runs a program to its end.
     public static func run(_ arguments: String..., environment: [String: String] = [:]) throws
