@@ -57,9 +57,9 @@ final class Client {
         /// Asks to send the first bytes in the SYN (RFC 7413), where the server takes that.
         var asksFastOpen = false
 
-        /// Little room to receive, yet several segments of the loopback's 64 KiB. With less a
-        /// sender's kernel would wait for a timer before each of them (RFC 1122, 4.2.3.4), whatever
-        /// the server does.
+        /// Little room to receive, yet several segments of the loopback's 64 KiB: with less, a
+        /// sender's kernel may wait for a timer before each (RFC 1122, 4.2.3.4), and the case would
+        /// judge that. A precaution: no server was seen to need it.
         static let smallWindow = Manner(receiveBufferBytes: 262_144)
     }
 
