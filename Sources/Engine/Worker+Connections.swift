@@ -127,7 +127,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             undeliveredBytes: Int(state.connections[slot].undelivered)
         )
         writeRecord(slot, end)
-        // Where both sides have sent FIN, closing is silent; a connection that is cut ends with RST.
+        // Where both sides have sent FIN, closing is silent; a connection that is cut ends with
+        // RST.
         let isCut = flags.contains(.aborting)
         driver.close(state.connections[slot].descriptor, reset: isCut)
         // Whoever fed this connection may read again: nothing waits any more.
