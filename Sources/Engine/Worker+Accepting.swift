@@ -73,9 +73,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         guard listeners[index].isOpen else { return }
         if isStopping {
             guard driver.stopAccepting(listener: index, &state) else { return }
-            listeners[index].isOpen = false
-            driver.close(listeners[index].descriptor, reset: false)
-            return
+            return emptyAndClose(index)
         }
         let room = state.connections.room
         guard !listeners[index].isPaused, room > 0, takesAcceptToken() else { return }
@@ -84,6 +82,18 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         let queuedMax = listeners.count * Limits.acceptQueueMax
         let one = room <= queuedMax || policy.acceptsPerSecond > 0
         driver.accept(listener: index, one: one, &state)
+    }
+
+    /// Takes in who still waits in the queue of a listener, since closing would reset them, and
+    /// closes it.
+    private mutating func emptyAndClose(_ index: Int) {
+        while let descriptor = driver.acceptQueued(listeners[index].descriptor) {
+            accepted(index, descriptor)
+            // The rest is for the next turn: this listener is due again.
+            guard driver.hasRoom else { return }
+        }
+        listeners[index].isOpen = false
+        driver.close(listeners[index].descriptor, reset: false)
     }
 
     /// Whether the rate of accepting leaves room for another; otherwise it is tried again when it

@@ -10,7 +10,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func watchTimeouts(_ slot: UInt32) {
         state.connections[slot].receivedAt = state.nowMilliseconds
         state.connections[slot].progressAt = state.nowMilliseconds
-        if let period = policy.checkNanoseconds { timers.set(slot, at: state.now + period) }
+        if let period = checkNanoseconds { timers.set(slot, at: state.now + period) }
     }
 
     @inline(never)
@@ -22,17 +22,21 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     private mutating func checkTimeouts(_ slot: UInt32) {
-        guard let period = policy.checkNanoseconds ?? dueAfter(slot)?.nanoseconds else { return }
-        guard let due = dueAfter(slot), due.nanoseconds == 0 else {
-            let wait = dueAfter(slot).map { min($0.nanoseconds, period) } ?? period
-            timers.set(slot, at: state.now + wait)
+        // Another timeout may come to apply before this one is over, so nothing waits longer than
+        // the shortest of them.
+        let period = checkNanoseconds
+        guard let due = dueAfter(slot) else {
+            if let period { timers.set(slot, at: state.now + period) }
             return
         }
-        if due.termination == .writeStall, hasProgressed(slot) {
-            timers.set(slot, at: state.now + period)
+        guard due.nanoseconds == 0 else {
+            timers.set(slot, at: state.now + min(due.nanoseconds, period ?? due.nanoseconds))
+            return
+        }
+        if state.connections[slot].flags.contains(.sending), hasProgressed(slot) {
+            timers.set(slot, at: state.now + (period ?? policy.writeNanoseconds))
         } else if due.termination == .idle, !state.connections[slot].flags.contains(.finishing) {
             finish(slot, because: .idle)
-            timers.set(slot, at: state.now + policy.graceNanoseconds)
         } else {
             abort(slot, state.connections[slot].termination ?? due.termination)
         }

@@ -28,6 +28,8 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     var effects: Effects
     let control: WorkerControl
     let policy: ConnectionPolicy
+    /// How often each connection is looked at, at least.
+    let checkNanoseconds: UInt64?
     // When to look at each connection again.
     var timers: TimerWheel
     let journal: Journal?
@@ -72,6 +74,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         targets = plan.targets
         self.control = control
         self.policy = policy
+        checkNanoseconds = policy.checkNanoseconds
         self.timers = timers
         self.journal = journal
         self.ledger = ledger

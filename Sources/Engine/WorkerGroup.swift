@@ -243,32 +243,35 @@ public final class WorkerGroup: Sendable {
         }
         switch plan.backend {
         case .uring:
-            let worker = try Worker(
-                driver: UringDriver<KernelRing>(driverPlan, &state),
-                state: state,
-                handler: makeHandler(number),
-                plan: driverPlan,
-                control: tools.control,
-                policy: plan.policy,
-                journal: journal,
-                ledger: tools.ledger
-            )
-            tools.outcome.started.ring()
-            return worker.run()
+            let driver = try UringDriver<KernelRing>(driverPlan, &state)
+            return try run(driver, state, makeHandler(number), plan, driverPlan, tools, journal)
         case .epoll:
-            let worker = try Worker(
-                driver: EpollDriver(driverPlan, &state),
-                state: state,
-                handler: makeHandler(number),
-                plan: driverPlan,
-                control: tools.control,
-                policy: plan.policy,
-                journal: journal,
-                ledger: tools.ledger
-            )
-            tools.outcome.started.ring()
-            return worker.run()
+            let driver = try EpollDriver(driverPlan, &state)
+            return try run(driver, state, makeHandler(number), plan, driverPlan, tools, journal)
         }
+    }
+
+    private static func run<D: Driver & ~Copyable, H: Handler & ~Copyable>(
+        _ driver: consuming D,
+        _ state: consuming WorkerState,
+        _ handler: consuming H,
+        _ plan: GroupPlan,
+        _ driverPlan: DriverPlan,
+        _ tools: Tools,
+        _ journal: Journal?
+    ) throws(SystemError) -> Counters {
+        let worker = try Worker(
+            driver: driver,
+            state: state,
+            handler: handler,
+            plan: driverPlan,
+            control: tools.control,
+            policy: plan.policy,
+            journal: journal,
+            ledger: tools.ledger
+        )
+        tools.outcome.started.ring()
+        return worker.run()
     }
 }
 

@@ -149,6 +149,10 @@ public struct KernelRing: Ring, ~Copyable {
         curing_provide(ring, group.rawValue, buffer.bytes, count, buffer.id)
     }
 
+    public mutating func acceptQueued(_ listener: Descriptor) -> Descriptor? {
+        try? listener.accept().get()
+    }
+
     public mutating func openSocket(
         _ family: SocketAddress.Family
     ) -> Result<Descriptor, SystemError> {

@@ -87,6 +87,10 @@ public struct EpollDriver: Driver, ~Copyable {
         return true
     }
 
+    public mutating func acceptQueued(_ listener: Descriptor) -> Descriptor? {
+        try? listener.accept().get()
+    }
+
     public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {
         watchConnection(slot, &state)
     }

@@ -100,6 +100,10 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         return false
     }
 
+    public mutating func acceptQueued(_ listener: Descriptor) -> Descriptor? {
+        ring.acceptQueued(listener)
+    }
+
     public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {}
 
     public mutating func openSocket(
