@@ -301,8 +301,11 @@ struct RequestResponse: Handler, ~Copyable {
     mutating func peerFinished(_ connection: ConnectionID, _ effects: inout Effects) {
         let session = sessionOfSlot[Int(connection.slot)]
         if !sessions[session].isFinishing {
-            result.errors.closedEarly += 1
-            sessions[session].wasCutShort = true
+            // At the end of a run it is the worker's stop that the server answers.
+            if !isEnding {
+                result.errors.closedEarly += 1
+                sessions[session].wasCutShort = true
+            }
             sessions[session].isFinishing = true
             effects.finish(connection)
         }
