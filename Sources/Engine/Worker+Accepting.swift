@@ -24,7 +24,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         watchTimeouts(slot)
         handler.opened(state.connections.id(of: slot), tag: 0, &effects)
         receiveIfWanted(slot)
-        if isStopping { finishIfQuiet(slot) }
+        if isStopping { quietCandidates.append(slot) }
     }
 
     /// Whether an address may have another connection. One too many gets RST, and is counted.

@@ -34,7 +34,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             return abort(slot, .aborted)
         }
         if !state.connections[slot].flags.contains(.receiving) { receiveAgain(slot) }
-        if isStopping { finishIfQuiet(slot) }
+        if isStopping { quietCandidates.append(slot) }
     }
 
     /// Receives, unless there is a reason not to.
@@ -116,7 +116,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             resumeFeeder(of: slot)
         }
         if !flags.isDisjoint(with: [.producing, .finishing]) { continueProducing(slot) }
-        if isStopping { finishIfQuiet(slot) }
+        if isStopping { quietCandidates.append(slot) }
     }
 
     /// Notes what a send took, and brings its buffers home.

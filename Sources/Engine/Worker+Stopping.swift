@@ -36,6 +36,19 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         sweep = walk.nextSlot < UInt32(state.connections.usedSlots) ? walk : nil
     }
 
+    /// Looks again at connections on which something has moved since the stop: at the end of a
+    /// turn, when no completion of theirs waits to be handled.
+    @inline(never)
+    mutating func finishQuietCandidates() {
+        guard hasSeenAllEvents else { return }
+        var rest = quietCandidates.count
+        while rest > 0, driver.hasRoom, let slot = quietCandidates.popFirst() {
+            rest -= 1
+            finishIfQuiet(slot)
+            applyEffects()
+        }
+    }
+
     /// Lets a connection go that has nothing left to send and nothing left to read.
     mutating func finishIfQuiet(_ slot: UInt32) {
         let flags = state.connections[slot].flags

@@ -46,6 +46,8 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     var waitingProducers: SlotQueue
     var buffersReadyLastTurn = 0
     var isStopping = false
+    // Connections that may have become quiet since the stop.
+    var quietCandidates: SlotQueue
     var sweep: Sweep?
     var hasSeenAllEvents = true
 
@@ -66,7 +68,9 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         let receivers = try SlotQueue(capacity: state.limits.connectionsMax)
         let producers = try SlotQueue(capacity: state.limits.connectionsMax)
         let due = try SlotQueue(capacity: max(1, plan.listeners.count))
+        let candidates = try SlotQueue(capacity: state.limits.connectionsMax)
         starvedReceivers = receivers
+        quietCandidates = candidates
         listenersDue = due
         waitingProducers = producers
         effects = Effects(capacity: state.limits.effectsMax)
@@ -109,13 +113,15 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     @inline(never)
     mutating func turn() {
         let isIdle =
-            hasSeenAllEvents && effects.isEmpty && listenersDue.isEmpty && sweep == nil && !canFeed
+            hasSeenAllEvents && effects.isEmpty && listenersDue.isEmpty && sweep == nil
+            && quietCandidates.isEmpty && !canFeed
         driver.wait(until: nextDeadline, isIdle: isIdle, &state)
         refreshClock()
         handleEvents()
         passDeadlines()
         if !listenersDue.isEmpty { attendListeners() }
         if sweep != nil { continueSweep() }
+        if !quietCandidates.isEmpty { finishQuietCandidates() }
         if !starvedReceivers.isEmpty { feedStarved() }
         if !waitingProducers.isEmpty { resumeProducers() }
     }

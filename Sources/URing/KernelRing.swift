@@ -175,8 +175,6 @@ public struct KernelRing: Ring, ~Copyable {
         UInt32(truncatingIfNeeded: descriptor.transmission?.acknowledgedBytes ?? 0)
     }
 
-    public var hasCompletions: Bool { curing_completion_tail(ring) != head }
-
     @inline(__always)
     public func now() -> UInt64 { Clock.monotonicNanoseconds() }
 

@@ -26,10 +26,6 @@ public protocol Ring: ~Copyable {
     /// The next completion of this turn, or nil when there is none left.
     mutating func nextCompletion() -> Completion?
 
-    /// Whether there is a completion that `nextCompletion` has not returned, also one that arrived
-    /// since the last `enter`.
-    var hasCompletions: Bool { get }
-
     /// Whether completions wait in the kernel's overflow list: the completion queue was too small.
     /// None is lost; the next `enter` brings them.
     var hasOverflowed: Bool { get }

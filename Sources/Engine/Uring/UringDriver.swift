@@ -178,8 +178,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     }
 
     public mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
-        // What the kernel has handed over is in a completion; the rest is still in the socket.
-        ring.hasCompletions || ring.unreadByteCount(state.connections[slot].descriptor) > 0
+        ring.unreadByteCount(state.connections[slot].descriptor) > 0
     }
 
     public func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32 {
