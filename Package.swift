@@ -16,6 +16,11 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
+/// Every C target: the usual warnings, and they are errors too.
+let strictC: [CSetting] = [
+    .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+]
+
 let package = Package(
     name: "ringback",
     products: [
@@ -35,8 +40,8 @@ let package = Package(
             pkgConfig: "liburing",
             providers: [.apt(["liburing-dev"])]
         ),
-        .target(name: "CURing", dependencies: ["CLiburing"]),
-        .target(name: "CLinux"),
+        .target(name: "CURing", dependencies: ["CLiburing"], cSettings: strictC),
+        .target(name: "CLinux", cSettings: strictC),
 
         .target(name: "URing", dependencies: ["CURing", "Net"], swiftSettings: strict),
         .target(name: "Net", dependencies: ["CLinux"], swiftSettings: strict),
@@ -106,7 +111,7 @@ let package = Package(
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Net", "Support"],
+            dependencies: ["Engine", "Net", "Support"],
             swiftSettings: strict
         ),
         .testTarget(
