@@ -42,6 +42,8 @@ public protocol Driver: ~Copyable {
     func canReceive(_ state: borrowing WorkerState) -> Bool
     /// Makes buffers ready for receivers; returns how many are.
     mutating func supplyReceivers(_ state: inout WorkerState) -> Int
+    /// How many buffers may be ready for receivers at most, as things are.
+    func supplyMax(_ state: borrowing WorkerState) -> Int
 
     /// Sends the first buffers of the outbox. Sets `.sending` where the outcome comes as `.sent`.
     mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome

@@ -208,13 +208,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Lets those who wait receive again, now that buffers have come home.
     ///
     /// An armed multishot receive takes several buffers, so only an eighth as many are let in as
-    /// buffers are ready, and only when an eighth of the pool is: feeding one for every single
+    /// buffers are ready, and only when an eighth of the supply is: feeding one for every single
     /// buffer would only starve the next. Where no more come home from one turn to the next, what
     /// is there has to do: the rest may be held for long. On epoll each takes one, and all that fit
     /// are let in.
     mutating func feedStarved() {
         let ready = driver.supplyReceivers(&state)
-        let few = max(1, state.limits.bufferCount / 64 * D.buffersPerReceiver)
+        let few = max(1, driver.supplyMax(state) * D.buffersPerReceiver / 64)
         if ready > 0, ready >= few || ready == buffersReadyLastTurn {
             var share = max(1, ready / D.buffersPerReceiver)
             while share > 0, driver.hasRoom, let slot = starvedReceivers.popFirst() {

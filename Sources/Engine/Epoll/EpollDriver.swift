@@ -149,6 +149,8 @@ public struct EpollDriver: Driver, ~Copyable {
 
     public func supplyReceivers(_ state: inout WorkerState) -> Int { state.buffers.freeCount }
 
+    public func supplyMax(_ state: borrowing WorkerState) -> Int { state.limits.bufferCount }
+
     @inline(__always)
     public mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome {
         guard state.connections[slot].flags.contains(.writable) else {

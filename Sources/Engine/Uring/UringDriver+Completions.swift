@@ -80,7 +80,7 @@ extension UringDriver where R: ~Copyable {
         switch ErrnoPolicy.ofTransfer(error) {
         case .again: return .receiveStopped(slot)
         case .starved:
-            offeredBuffers = min(offeredBuffers * 2, state.limits.bufferCount)
+            supply.noteStarvation(state.counters)
             return .starved(slot)
         case .defect: defect("recv", -error.rawValue)
         case .ordinaryEnd, .overload, .broken: return .receiveEnded(slot, error)

@@ -32,16 +32,11 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     var ring: R
     private let usesMultishot: Bool
     private let group: BufferGroup
-    // How many buffers the kernel is offered. It starts small, so that they stay in the cache, and
-    // doubles whenever a receive finds none.
-    var offeredBuffers: Int
+    var supply: BufferSupply
     var listeners: [Listener]
     private let targets: TargetTable
     let doorbell: Doorbell
     private let pieces: UnsafeMutablePointer<Piece>
-
-    /// How many bytes of buffers are offered at first: about what a core's cache holds.
-    private static var offeredBytesAtFirst: Int { 4 << 20 }
 
     /// - Parameter group: a group of buffers that is open, with room for all of the pool's.
     init(
@@ -57,8 +52,10 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         targets = TargetTable(plan.targets)
         doorbell = plan.doorbell
         pieces = .allocate(capacity: Submission.pieceLimit)
-        let hot = max(2, Self.offeredBytesAtFirst / state.limits.bufferBytes)
-        offeredBuffers = min(hot, state.limits.bufferCount - state.buffersKept)
+        supply = BufferSupply(
+            bufferBytes: state.limits.bufferBytes,
+            bufferCount: state.limits.bufferCount - state.buffersKept
+        )
         offerBuffers(&state)
         watchDoorbell()
     }
@@ -244,7 +241,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     /// Keeps the kernel supplied, with the most recently used buffers first.
     @inline(__always)
     private mutating func offerBuffers(_ state: inout WorkerState) {
-        while state.buffers.kernelCount < offeredBuffers,
+        while state.buffers.kernelCount < supply.bufferCount,
             state.buffers.freeCount > state.buffersKept || state.buffers.kernelCount == 0,
             let buffer = state.buffers.takeForKernel()
         {
@@ -271,6 +268,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         offerBuffers(&state)
         return state.buffers.kernelCount
     }
+
+    public func supplyMax(_ state: borrowing WorkerState) -> Int { supply.bufferCount }
 
     // ---- tokens ----
 
