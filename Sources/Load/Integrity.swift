@@ -38,7 +38,8 @@ public struct Integrity: Codable, Equatable, Sendable {
     }
 }
 
-/// Bytes from the first wrong one on, until there are enough to tell whose they are.
+/// Bytes from the first wrong one on, until there are enough to tell whose they are, and whether
+/// those that are missing come late.
 struct Evidence: Sendable {
     let stream: KeyedStream
     /// The offset of the first wrong byte in its stream.
@@ -48,7 +49,12 @@ struct Evidence: Sendable {
     /// A word and seven bytes: some alignment of it is a whole word of the stream it came from.
     static let bytesWanted = 15
 
-    var isComplete: Bool { bytes.count >= Evidence.bytesWanted }
+    /// How far late bytes are waited for.
+    static let bytesMax = 64 << 10
+
+    /// Whether it can be told whose bytes these are.
+    var isTelling: Bool { bytes.count >= Evidence.bytesWanted }
+    var isFull: Bool { bytes.count == Evidence.bytesMax }
 
     init(stream: KeyedStream, offset: UInt64) {
         self.stream = stream
@@ -56,12 +62,12 @@ struct Evidence: Sendable {
     }
 
     mutating func add(_ more: RawSpan) {
-        for index in 0..<min(more.byteCount, Evidence.bytesWanted - bytes.count) {
+        for index in 0..<min(more.byteCount, Evidence.bytesMax - bytes.count) {
             bytes.append(more.unsafeLoad(fromByteOffset: index, as: UInt8.self))
         }
     }
 
-    /// Judges the evidence.
+    /// Judges the evidence. What it calls lost may still come, and is then reordered.
     ///
     /// - Parameters:
     ///   - byteCount: how many bytes the fault has cost so far.
@@ -83,13 +89,28 @@ struct Evidence: Sendable {
             verdict.firstFault =
                 place + "bytes of connection \(origin.connection), offset \(origin.offset)"
         } else if origin.offset > offset {
-            verdict.lost = origin.offset - offset
-            verdict.firstFault = place + "\(verdict.lost) bytes are missing"
+            let gap = origin.offset - offset
+            if isLate(gap) {
+                verdict.reordered = gap
+                verdict.firstFault = place + "\(gap) bytes came after later ones"
+            } else {
+                verdict.lost = gap
+                verdict.firstFault = place + "\(gap) bytes are missing"
+            }
         } else {
             verdict.reordered = byteCount
             verdict.firstFault = place + "bytes of offset \(origin.offset) again or too late"
         }
         return verdict
+    }
+
+    /// Whether the missing bytes are among those that came since. Fewer than 8 of them could be
+    /// there by chance.
+    private func isLate(_ gap: UInt64) -> Bool {
+        guard gap >= 8 else { return false }
+        let missing = (0..<min(gap, 16)).map { stream.byte(at: offset + $0) }
+        return bytes.indices.dropLast(missing.count - 1)
+            .contains { bytes[$0...].starts(with: missing) }
     }
 
     private func origin(

@@ -233,23 +233,25 @@ struct RequestResponse: Handler, ~Copyable {
         return false
     }
 
-    /// Judges a fault once there is enough evidence.
+    /// Judges a fault once there is enough evidence. Bytes that are missing may still come.
     private mutating func isJudged(_ session: Int) -> Bool {
-        guard let found = evidence[session], found.isComplete else { return false }
-        judge(session, found)
+        guard let found = evidence[session], found.isTelling else { return false }
+        let verdict = verdict(session, found)
+        let hasAll = sessions[session].received >= sessions[session].sent
+        guard verdict.lost == 0 || found.isFull || hasAll else { return false }
+        result.integrity.add(verdict)
+        evidence[session] = nil
         return true
     }
 
-    private mutating func judge(_ session: Int, _ found: Evidence) {
-        evidence[session] = nil
+    private func verdict(_ session: Int, _ found: Evidence) -> Integrity {
         let cost = sessions[session].received - found.offset
-        let (all, own, sessions) = (plan.connections, numbers, self.sessions)
-        let verdict = found.judge(byteCount: cost, key: plan.seed) { number in
-            guard Int(number) < all else { return nil }
+        return found.judge(byteCount: cost, key: plan.seed) { number in
+            guard Int(number) < plan.connections else { return nil }
             // What other workers have sent is not known here; no run sends 2^36 bytes a connection.
-            return own.contains(Int(number)) ? sessions[Int(number) - own.lowerBound].sent : 1 << 36
+            guard numbers.contains(Int(number)) else { return 1 << 36 }
+            return sessions[Int(number) - numbers.lowerBound].sent
         }
-        result.integrity.add(verdict)
     }
 
     // ---- slow reading ----
@@ -292,7 +294,7 @@ struct RequestResponse: Handler, ~Copyable {
     private mutating func end(_ session: Int, _ effects: inout Effects) {
         guard let connection = sessions[session].connection, !sessions[session].isFinishing,
             sessions[session].rest == 0,
-            plan.halfCloses || sessions[session].requestCount == 0
+            plan.halfCloses || sessions[session].requestCount == 0 || sessions[session].isFaulty
         else { return }
         sessions[session].isFinishing = true
         effects.finish(connection)
@@ -326,10 +328,11 @@ struct RequestResponse: Handler, ~Copyable {
     /// What a connection owes when it ends.
     ///
     /// - Parameter isWhole: whether it lasted until this side had finished. Only then are missing
-    ///   bytes
-    ///   the server's loss; otherwise their requests are merely unanswered.
+    ///   bytes the server's loss; otherwise their requests are merely unanswered.
     private mutating func account(_ session: Int, isWhole: Bool) {
-        if let found = evidence[session] { judge(session, found) }
+        if let found = evidence.removeValue(forKey: session) {
+            result.integrity.add(verdict(session, found))
+        }
         guard !sessions[session].isFaulty else { return }
         result.errors.unanswered += UInt64(sessions[session].requestCount)
         if plan.verifies, isWhole, sessions[session].received < sessions[session].sent {

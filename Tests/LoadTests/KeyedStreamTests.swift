@@ -81,6 +81,14 @@ struct KeyedStreamTests {
             let again = judge(bytes(3, from: 1000 - gap, count: 15))
             #expect(again.reordered == 15)
         }
+        for gap in [8, 40, 1000, 30_000] {
+            let overtaken = bytes(3, from: 1000 + UInt64(gap), count: 2000)
+            let late = judge(overtaken + bytes(3, from: 1000, count: gap))
+            #expect(late.reordered == UInt64(gap))
+            #expect(late.lost == 0)
+            let never = judge(overtaken + bytes(3, from: 3000 + UInt64(gap), count: gap))
+            #expect(never.lost == UInt64(gap))
+        }
         let noise = judge([UInt8](repeating: 0xab, count: 15))
         #expect(noise.foreign == 15)
         #expect(
