@@ -119,12 +119,29 @@ public enum Socket {
             try set(descriptor, Int(SOL_SOCKET), SO_REUSEADDR, 1)
             if options.sharesPort { try set(descriptor, Int(SOL_SOCKET), SO_REUSEPORT, 1) }
             if options.address.family == .v6 { try set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0) }
-            let result = options.address.withKernelForm { clinux_bind(descriptor.rawValue, $0, $1) }
-            try SystemError.check("bind", result)
+            try bind(descriptor, options.address)
         } catch {
             descriptor.close()
             throw error
         }
         return descriptor
+    }
+
+    /// Binds. A process that was killed is still in the way for a moment: its io_uring requests
+    /// hold its listeners until a thread of the kernel has ended them, after the process itself. So
+    /// an address in use is tried again for a second.
+    private static func bind(
+        _ descriptor: Descriptor,
+        _ address: SocketAddress
+    ) throws(SystemError) {
+        let deadline = Clock.monotonicNanoseconds() + .nanosecondsPerSecond
+        while true {
+            let result = address.withKernelForm { clinux_bind(descriptor.rawValue, $0, $1) }
+            guard result == -EADDRINUSE, Clock.monotonicNanoseconds() < deadline else {
+                try SystemError.check("bind", result)
+                return
+            }
+            usleep(5000)
+        }
     }
 }
