@@ -49,8 +49,8 @@ unit: setup debug $(SUPPORT)/allocation-counter.so ## Run the tests (TEST=name r
 test-slow: build debug ## Run the long bars of the reliability table, as CI does
 	swift test --no-parallel --filter SoakTests
 
-soak: build debug ## The same, SOAK times as long (default 20)
-	RINGBACK_SOAK=$(or $(SOAK),20) swift test --no-parallel --filter SoakTests
+soak: build debug ## The same at full length: hours (SOAK=0.1: a tenth of it; TEST=name: some of it)
+	RINGBACK_SOAK=$(or $(SOAK),1) swift test --no-parallel --filter '$(or $(TEST),SoakTests)'
 
 codegen: ## Prove that the hot functions of the release server are clean
 	@scripts/codegen-gate.sh
