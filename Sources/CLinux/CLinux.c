@@ -93,6 +93,11 @@ int clinux_unread_bytes(int fd) {
     return ioctl(fd, SIOCINQ, &count) < 0 ? -errno : count;
 }
 
+int clinux_unacknowledged_bytes(int fd) {
+    int count = 0;
+    return ioctl(fd, SIOCOUTQ, &count) < 0 ? -errno : count;
+}
+
 int clinux_linger_zero(int fd) {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     return RESULT(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));

@@ -12,7 +12,7 @@ int clinux_read_tcp_state(int fd, struct clinux_tcp_state *state) {
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return -errno;
     state->round_trip_microseconds = info.tcpi_rtt;
     state->retransmits = info.tcpi_total_retrans;
-    state->unacknowledged = info.tcpi_unacked;
+    state->unanswered = (uint32_t)info.tcpi_retransmits + info.tcpi_probes;
     state->acknowledged_bytes = info.tcpi_bytes_acked;
     return 0;
 }

@@ -54,6 +54,12 @@ public protocol Driver: ~Copyable {
     mutating func cut(_ slot: UInt32, _ state: inout WorkerState)
     /// Whether bytes have arrived that were not yet reported.
     mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool
+    /// Whether bytes were handed over that the peer has not acknowledged, also after the connection
+    /// broke.
+    func hasUnacknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool
+    /// Whether segments were resent or probes sent since the peer last answered, also after the
+    /// connection broke.
+    func isUnanswered(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool
     /// Bytes that the peer has acknowledged since the connection began; wraps.
     func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32
 

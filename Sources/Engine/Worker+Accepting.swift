@@ -41,7 +41,27 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     @inline(never)
     mutating func acceptEnded(_ index: Int, _ error: Errno) {
         listenersDue.append(UInt32(index))
-        guard !isStopping, ErrnoPolicy.ofAccept(error) != .again else { return }
+        guard !isStopping else { return }
+        switch ErrnoPolicy.ofAccept(error) {
+        case .again: return
+        case .defect: return loseListener(index, error)
+        default: pauseAccepting(index, error)
+        }
+    }
+
+    /// A listener that can never accept again. Asking on would spin; the service decides what
+    /// becomes of the rest.
+    private mutating func loseListener(_ index: Int, _ error: Errno) {
+        state.counters.acceptFailures += 1
+        listeners[index].isOpen = false
+        // A number that is no socket of ours any more may by now be somebody else's.
+        if error != .badDescriptor, error != .notSocket {
+            driver.close(listeners[index].descriptor, reset: false)
+        }
+        control.reportLostListener(error)
+    }
+
+    private mutating func pauseAccepting(_ index: Int, _ error: Errno) {
         // Whoever waits in the listener's queue stays there. Accepting goes on after the pause, or
         // as soon as a connection of our own ends.
         state.counters.acceptFailures += 1

@@ -63,9 +63,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// The way a connection ends that an error broke.
     func reason(for error: Errno, _ slot: UInt32) -> Termination {
         switch ErrnoPolicy.ofTransfer(error) {
+        case .ordinaryEnd(.peerReset) where error == .brokenPipe:
+            // EPIPE says only that the connection is broken. Where a send was half done, io_uring
+            // reports what it sent and forgets the error that stopped it (6.18).
+            return driver.isUnanswered(slot, state) ? .userTimeout : .peerReset
         case .ordinaryEnd(.keepalive):
-            // One error, two timers: bytes on their way tell the user timeout from the keepalive.
-            return state.connections[slot].outbox.isEmpty ? .keepalive : .userTimeout
+            // One error, two timers: probes are sent only while nothing is on its way.
+            return driver.hasUnacknowledgedBytes(slot, state) ? .userTimeout : .keepalive
         case .ordinaryEnd(let termination): return termination
         default: return .error
         }

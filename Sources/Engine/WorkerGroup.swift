@@ -17,6 +17,8 @@ public final class WorkerControl: Sendable {
     private let cut = Atomic<Bool>(false)
     /// The errno for which accepting pauses, or 0.
     private let exhaustion = Atomic<Int32>(0)
+    /// The errno for which a listener was given up, or 0.
+    private let listenerLoss = Atomic<Int32>(0)
 
     init() throws(SystemError) { doorbell = try Doorbell() }
 
@@ -30,6 +32,16 @@ public final class WorkerControl: Sendable {
 
     func setAcceptPause(_ error: Errno?) {
         exhaustion.store(error?.rawValue ?? 0, ordering: .relaxed)
+    }
+
+    /// Why a listener was given up, or nil.
+    var lostListener: Errno? {
+        let code = listenerLoss.load(ordering: .relaxed)
+        return code == 0 ? nil : Errno(rawValue: code)
+    }
+
+    func reportLostListener(_ error: Errno) {
+        listenerLoss.store(error.rawValue, ordering: .relaxed)
     }
 
     var isCutRequested: Bool { cut.load(ordering: .acquiring) }
@@ -166,6 +178,9 @@ public final class WorkerGroup: Sendable {
     /// Why a worker does not accept at the moment, for want of descriptors or memory; nil where all
     /// do.
     public var acceptPause: Errno? { controls.lazy.compactMap(\.acceptPause).first }
+
+    /// Why a listener was given up, for an error that no waiting mends; nil where none was.
+    public var lostListener: Errno? { controls.lazy.compactMap(\.lostListener).first }
 
     /// Whether every worker has ended.
     public var hasEnded: Bool { outcome.ended.load(ordering: .acquiring) == workerCount }

@@ -66,13 +66,19 @@ public struct Descriptor: Equatable, Hashable, Sendable {
         return Transmission(
             roundTripMicroseconds: state.round_trip_microseconds,
             retransmits: state.retransmits,
-            unacknowledgedSegments: state.unacknowledged,
+            unanswered: state.unanswered,
             acknowledgedBytes: state.acknowledged_bytes
         )
     }
 
     /// Bytes that have arrived and were not received (SIOCINQ, tcp(7)).
     public var unreadByteCount: Int { max(0, Int(clinux_unread_bytes(rawValue))) }
+
+    /// Bytes that were handed over to be sent and not acknowledged (SIOCOUTQ, tcp(7)), also after
+    /// the connection broke.
+    public var unacknowledgedByteCount: Int {
+        max(0, Int(clinux_unacknowledged_bytes(rawValue)))
+    }
 }
 
 /// What TCP knows of a connection (TCP_INFO, tcp(7)).
@@ -81,8 +87,8 @@ public struct Transmission: Equatable, Sendable {
     public let roundTripMicroseconds: UInt32
     /// Segments sent again, in all.
     public let retransmits: UInt32
-    /// Segments on their way.
-    public let unacknowledgedSegments: UInt32
+    /// Resent segments and probes since the peer last answered.
+    public let unanswered: UInt32
     /// Bytes that the peer has acknowledged, in all.
     public let acknowledgedBytes: UInt64
 }

@@ -171,6 +171,14 @@ public struct KernelRing: Ring, ~Copyable {
 
     public func unreadByteCount(_ descriptor: Descriptor) -> Int { descriptor.unreadByteCount }
 
+    public func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {
+        descriptor.unacknowledgedByteCount
+    }
+
+    public func unansweredCount(_ descriptor: Descriptor) -> Int {
+        Int(descriptor.transmission?.unanswered ?? 0)
+    }
+
     public func acknowledgedByteCount(_ descriptor: Descriptor) -> UInt32 {
         UInt32(truncatingIfNeeded: descriptor.transmission?.acknowledgedBytes ?? 0)
     }

@@ -50,6 +50,10 @@ public protocol Ring: ~Copyable {
     mutating func resetOnClose(_ descriptor: Descriptor)
     /// Bytes that have arrived in a socket and were not received.
     func unreadByteCount(_ descriptor: Descriptor) -> Int
+    /// Bytes that a socket took to send and that were not acknowledged, also after it broke.
+    func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int
+    /// Resent segments and probes since a connection's peer last answered, also after it broke.
+    func unansweredCount(_ descriptor: Descriptor) -> Int
     /// Bytes that a connection's peer has acknowledged; wraps.
     func acknowledgedByteCount(_ descriptor: Descriptor) -> UInt32
     /// Monotonic nanoseconds.

@@ -76,9 +76,14 @@ struct EchoCommand: ParsableCommand {
         }
         logger.info("\(announcement(plan, chosen, group.addresses))")
         let service = RunningService(group, log: log, logger: logger)
-        let signal = service.runUntilEnded()
+        let mishap = service.runUntilEnded()
         logger.info("stopped; \(StopReport(group.join(), backend: plan.backend).line)")
-        if let signal { throw Failure(ExitStatus(signal: signal)) }
+        switch mishap {
+        case .cut(let signal): throw Failure(ExitStatus(signal: signal))
+        case .lostListener(let error):
+            throw Failure(.couldNotRun, "a listener accepts no more: \(error); start it again")
+        case nil: break
+        }
     }
 
     private func makePlan(_ backend: Backend) throws -> GroupPlan {

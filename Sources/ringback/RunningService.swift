@@ -22,16 +22,24 @@ struct RunningService {
         self.logger = logger
     }
 
-    /// Serves until a signal, then drains until every worker has ended.
-    ///
-    /// - Returns: the second signal, where one came before the drain was over.
-    func runUntilEnded() -> Int32? {
+    /// How a service ended that was not simply asked to.
+    enum Mishap {
+        /// A second signal came before the drain was over.
+        case cut(signal: Int32)
+        /// A listener was lost; the rest was drained.
+        case lostListener(Errno)
+    }
+
+    /// Serves until a signal, or until a listener is lost; then drains until every worker has
+    /// ended.
+    func runUntilEnded() -> Mishap? {
         let interval = log == nil ? RunningService.watchInterval : RunningService.interval
         var pause: Errno?
-        while StopSignal.wait(nanoseconds: interval) == nil {
+        while StopSignal.wait(nanoseconds: interval) == nil, group.lostListener == nil {
             writeRecords()
             pause = reportPause(since: pause)
         }
+        let loss = group.lostListener
         group.requestStop()
         logger.info("draining; a second signal ends it now")
         var second: Int32?
@@ -43,7 +51,7 @@ struct RunningService {
             writeRecords()
         }
         writeRecords()
-        return second
+        return second.map { .cut(signal: $0) } ?? loss.map { .lostListener($0) }
     }
 
     /// Says once that accepting pauses, and once that it goes on.

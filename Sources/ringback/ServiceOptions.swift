@@ -103,7 +103,7 @@ struct ConnectionOptions: ParsableArguments {
     }
 }
 
-/// `--keepalive`: `60,10,6` or `off`.
+/// `--keepalive`: `60s,10s,6`, the same without units, or `off`.
 struct KeepaliveChoice: ExpressibleByArgument {
     let keepalive: Keepalive?
 
@@ -115,9 +115,11 @@ struct KeepaliveChoice: ExpressibleByArgument {
             return
         }
         // The bounds are the kernel's (tcp(7)).
-        let numbers = argument.split(separator: ",").compactMap { Int32($0) }
-        guard numbers.count == 3, numbers.allSatisfy({ $0 >= 1 && $0 <= 32767 }),
-            numbers[2] <= 127, argument.split(separator: ",").count == 3
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return nil }
+        let times = parts.dropLast().map { $0.hasSuffix("s") ? $0.dropLast() : $0 }
+        let numbers = (times + [parts[2]]).compactMap { Int32($0) }
+        guard numbers.count == 3, numbers.allSatisfy({ $0 >= 1 && $0 <= 32767 }), numbers[2] <= 127
         else { return nil }
         var chosen = Keepalive()
         chosen.idleSeconds = numbers[0]
@@ -127,6 +129,6 @@ struct KeepaliveChoice: ExpressibleByArgument {
     }
 
     var defaultValueDescription: String {
-        keepalive.map { "\($0.idleSeconds),\($0.intervalSeconds),\($0.count)" } ?? "off"
+        keepalive.map { "\($0.idleSeconds)s,\($0.intervalSeconds)s,\($0.count)" } ?? "off"
     }
 }

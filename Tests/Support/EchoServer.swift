@@ -66,6 +66,9 @@ public final class EchoServer: Sendable {
     /// Every address, where it listens on several.
     public var addresses: [SocketAddress] { group.addresses }
 
+    /// Why it gave up a listener, if it did.
+    public var lostListener: Errno? { group.lostListener }
+
     /// Stops it.
     public func stop() -> Counters {
         var sum = Counters()

@@ -93,7 +93,9 @@ public final class Program {
 /// `ringback echo` on a port that the kernel chooses.
 public final class Server {
     public let program: Program
+    public let host: String
     public let port: UInt16
+    private let socketsAtFirst: Set<String>
 
     public init(
         _ options: [String],
@@ -106,10 +108,12 @@ public final class Server {
         program = try Program(command, environment: environment)
         let deadline = Date().addingTimeInterval(20)
         while true {
-            if let match = program.errorsSoFar.firstMatch(of: /echo on 127\.0\.0\.1:(\d+)/),
-                let number = UInt16(match.1)
+            if let match = program.errorsSoFar.firstMatch(of: /echo on ([0-9.]+):(\d+)/),
+                let number = UInt16(match.2)
             {
+                host = String(match.1)
                 port = number
+                socketsAtFirst = try Self.sockets(of: program)
                 return
             }
             guard Date() < deadline else {
@@ -121,7 +125,35 @@ public final class Server {
 
     public struct NotReady: Error { public let said: String }
 
-    public var address: String { "127.0.0.1:\(port)" }
+    public var address: String { "\(host):\(port)" }
+
+    /// The descriptors of its connections: every socket that it did not have when it began.
+    public func connections() throws -> Set<String> {
+        try Self.sockets(of: program).subtracting(socketsAtFirst)
+    }
+
+    private static func sockets(of program: Program) throws -> Set<String> {
+        let folder = "/proc/\(program.identifier)/fd"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        return Set(
+            names.filter {
+                let target = try? FileManager.default
+                    .destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
+                return target?.hasPrefix("socket:") == true
+            }
+        )
+    }
+
+    /// Waits until it has so many connections.
+    public func waitForConnections(_ count: Int, seconds: Double = 20) throws {
+        let deadline = Date().addingTimeInterval(seconds)
+        while try connections().count != count {
+            guard Date() < deadline else {
+                throw NotReady(said: "\(try connections().count) connections, not \(count)")
+            }
+            usleep(10_000)
+        }
+    }
 
     /// Asks it to stop and waits.
     public func stop() throws -> Ended {

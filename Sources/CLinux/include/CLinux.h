@@ -79,6 +79,8 @@ int clinux_peer_address(int fd, void *address, uint32_t *length);
 
 /// Bytes that have arrived and were not received (SIOCINQ, tcp(7)).
 int clinux_unread_bytes(int fd);
+/// Bytes that were handed over to be sent and not acknowledged (SIOCOUTQ, tcp(7)).
+int clinux_unacknowledged_bytes(int fd);
 /// Makes the coming close an abort: RST instead of FIN.
 int clinux_linger_zero(int fd);
 

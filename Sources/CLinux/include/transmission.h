@@ -9,7 +9,7 @@
 struct clinux_tcp_state {
     uint32_t round_trip_microseconds;
     uint32_t retransmits;         // segments sent again, in all
-    uint32_t unacknowledged;      // segments on their way
+    uint32_t unanswered;          // resent segments and probes since the peer's last answer
     uint64_t acknowledged_bytes;  // in all
 };
 

@@ -193,6 +193,14 @@ public struct EpollDriver: Driver, ~Copyable {
         state.connections[slot].descriptor.unreadByteCount > 0
     }
 
+    public func hasUnacknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool {
+        state.connections[slot].descriptor.unacknowledgedByteCount > 0
+    }
+
+    public func isUnanswered(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool {
+        (state.connections[slot].descriptor.transmission?.unanswered ?? 0) > 0
+    }
+
     public func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32 {
         let transmission = state.connections[slot].descriptor.transmission
         return UInt32(truncatingIfNeeded: transmission?.acknowledgedBytes ?? 0)

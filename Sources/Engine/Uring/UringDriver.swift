@@ -178,6 +178,14 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         ring.unreadByteCount(state.connections[slot].descriptor) > 0
     }
 
+    public func hasUnacknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool {
+        ring.unacknowledgedByteCount(state.connections[slot].descriptor) > 0
+    }
+
+    public func isUnanswered(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool {
+        ring.unansweredCount(state.connections[slot].descriptor) > 0
+    }
+
     public func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32 {
         ring.acknowledgedByteCount(state.connections[slot].descriptor)
     }
