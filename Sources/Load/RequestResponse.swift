@@ -189,9 +189,8 @@ struct RequestResponse: Handler, ~Copyable {
         if isMeasured { result.bytes &+= UInt64(byteCount) }
         let oldest = requests[session * plan.depth + sessions[session].firstRequest].sentAt
         let silence = now &- max(sessions[session].heardAt, oldest)
-        if isMeasured, silence > result.longestSilenceNanoseconds {
-            result.longestSilenceNanoseconds = silence
-        }
+        // A stall counts whenever it comes, also after the window, when only responses are awaited.
+        result.longestSilenceNanoseconds = max(result.longestSilenceNanoseconds, silence)
         sessions[session].heardAt = now
         var completed = false
         while sessions[session].requestCount > 0 {

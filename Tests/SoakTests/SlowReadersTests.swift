@@ -52,6 +52,7 @@ struct SlowReadersTests {
         #expect(verified == Self.count * Self.bytesEach)
         #expect(stuck > Self.count * (64 << 10), "more than the server keeps for itself")
         #expect(growth <= limit)
+        for reader in readers { reader.finish() }
         #expect(try server.stop().status == 0)
     }
 }
@@ -80,6 +81,8 @@ private final class SlowReader {
         let start = (first * 61 + offset) % pattern.count
         return pattern[start..<min(pattern.count, start + total - offset)]
     }
+
+    func finish() { client.finish() }
 
     func sendSome() throws {
         guard sent < total else { return }
