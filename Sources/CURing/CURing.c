@@ -117,6 +117,29 @@ int curing_open_group(struct curing_ring *r, uint16_t group, uint32_t entries) {
     return 0;
 }
 
+int curing_open_files(struct curing_ring *r, uint32_t entries) {
+    return io_uring_register_files_sparse(&r->ring, entries);
+}
+
+int curing_install(struct curing_ring *r, uint32_t slot, uint64_t token) {
+    struct io_uring_sqe *sqe = curing_next(r, token);
+    io_uring_prep_rw(CURING_OP_FIXED_FD_INSTALL, sqe, (int)slot, NULL, 0, 0);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    // What is submitted early finds its buffers all the same.
+    curing_commit_buffers(r);
+    uint32_t seen = curing_completion_tail(r);
+    int result = curing_submit(r);
+    if (result < 0) return result;
+    for (uint32_t i = seen; i != curing_completion_tail(r); i++) {
+        struct io_uring_cqe *cqe = &r->ring.cq.cqes[i & r->ring.cq.ring_mask];
+        if (cqe->user_data != token) continue;
+        result = cqe->res;
+        cqe->res = -ECANCELED;
+        return result;
+    }
+    return -EBUSY;
+}
+
 static int receive_probe_byte(struct curing_ring *r, const int pair[2]) {
     static char byte;
     curing_provide(r, CURING_BUFFER_GROUPS - 1, &byte, 1, 0);

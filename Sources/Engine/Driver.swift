@@ -56,12 +56,11 @@ public protocol Driver: ~Copyable {
     mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool
     /// Whether bytes were handed over that the peer has not acknowledged, also after the connection
     /// broke.
-    func hasUnacknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool
-    /// Whether segments were resent or probes sent since the peer last answered, also after the
-    /// connection broke.
-    func isUnanswered(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool
-    /// Bytes that the peer has acknowledged since the connection began; wraps.
-    func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32
+    mutating func hasUnacknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool
+    /// What TCP knows of a connection, also after it broke; nil where that cannot be had.
+    mutating func transmission(_ descriptor: Descriptor) -> Transmission?
+    /// The addresses of a connection's two ends, as far as they are known.
+    mutating func addresses(_ descriptor: Descriptor) -> ConnectionAddresses
 
     /// Closes the descriptor. Nothing is in flight.
     mutating func close(_ descriptor: Descriptor, reset: Bool)
@@ -84,6 +83,8 @@ public struct DriverPlan: Sendable {
     public var doorbell: Doorbell
     /// Whether io_uring accepts and receives until further notice, or asks each time anew.
     public var usesMultishot = true
+    /// Whether io_uring keeps accepted connections in tables of its own.
+    public var registersFiles = false
 
     /// A plan without listeners and targets.
     public init(doorbell: Doorbell) { self.doorbell = doorbell }

@@ -91,13 +91,8 @@ struct Journal {
     func free() { Memory.unmap(entries, byteCount: mappedBytes) }
 
     @inline(never)
-    func open(_ slot: UInt32, _ descriptor: Descriptor, now: UInt64) {
-        let entry = Entry(
-            openedAt: now,
-            bytesReceived: 0,
-            bytesSent: 0,
-            peer: descriptor.peerAddress
-        )
+    func open(_ slot: UInt32, peer: SocketAddress?, now: UInt64) {
+        let entry = Entry(openedAt: now, bytesReceived: 0, bytesSent: 0, peer: peer)
         (entries + Int(slot)).initialize(to: entry)
     }
 
@@ -116,20 +111,21 @@ struct Journal {
     func close(
         _ slot: UInt32,
         _ end: ConnectionEnd,
-        _ descriptor: Descriptor,
+        _ addresses: ConnectionAddresses,
+        _ transmission: Transmission?,
         now: UInt64
     ) -> Bool {
         let entry = entries[Int(slot)]
         let record = ConnectionRecord(
             worker: worker,
             peer: entry.peer,
-            local: descriptor.localAddress,
+            local: addresses.local,
             openedAt: entry.openedAt,
             closedAt: now,
             bytesReceived: entry.bytesReceived,
             bytesSent: entry.bytesSent,
             end: end,
-            transmission: descriptor.transmission
+            transmission: transmission
         )
         return queue._withUnsafeGuaranteedRef { $0.append(record) }
     }

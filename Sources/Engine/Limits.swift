@@ -1,6 +1,7 @@
 // Limits: every capacity of a worker, fixed at its start and computed here as a commented sum.
 // Nothing grows later: what is full waits or is refused.
 
+import Net
 import URing
 
 /// The capacities of one worker.
@@ -46,6 +47,14 @@ public struct Limits: Sendable, Equatable {
         sum += connectionsMax  // a request to produce, pause or close each
         sum += 64  // timers
         return sum
+    }
+
+    /// Files that a ring's table has room for. An accept that finds it full would lose the
+    /// connection, so what a multishot accept may take before it is stopped fits beside the
+    /// connections, as far as the kernel allows (RLIMIT_NOFILE).
+    public var registeredFiles: Int {
+        let most = Int(clamping: DescriptorLimit.current().hard)
+        return max(connectionsMax, min(connectionsMax + Limits.acceptQueueMax, most))
     }
 
     /// Connections that may wait in a listener's queue: the kernel's usual somaxconn.

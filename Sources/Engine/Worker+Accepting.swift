@@ -20,7 +20,9 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         }
         state.counters.accepted += 1
         driver.adopt(slot, &state)
-        journal?.open(slot, descriptor, now: state.now)
+        if let journal {
+            journal.open(slot, peer: driver.addresses(descriptor).peer, now: state.now)
+        }
         watchTimeouts(slot)
         handler.opened(state.connections.id(of: slot), tag: 0, &effects)
         receiveIfWanted(slot)
@@ -29,7 +31,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
 
     /// Whether an address may have another connection. One too many gets RST, and is counted.
     private mutating func admits(_ descriptor: Descriptor) -> Bool {
-        guard let ledger, let peer = descriptor.peerAddress else { return true }
+        guard let ledger, let peer = driver.addresses(descriptor).peer else { return true }
         guard !ledger.enter(peer.host) else { return true }
         state.counters.refused += 1
         state.counters.terminations.count(

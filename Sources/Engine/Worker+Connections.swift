@@ -61,12 +61,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     /// The way a connection ends that an error broke.
-    func reason(for error: Errno, _ slot: UInt32) -> Termination {
+    mutating func reason(for error: Errno, _ slot: UInt32) -> Termination {
         switch ErrnoPolicy.ofTransfer(error) {
         case .ordinaryEnd(.peerReset) where error == .brokenPipe:
             // EPIPE says only that the connection is broken. Where a send was half done, io_uring
             // reports what it sent and forgets the error that stopped it (6.18).
-            return driver.isUnanswered(slot, state) ? .userTimeout : .peerReset
+            let transmission = driver.transmission(state.connections[slot].descriptor)
+            return (transmission?.unanswered ?? 0) > 0 ? .userTimeout : .peerReset
         case .ordinaryEnd(.keepalive):
             // One error, two timers: probes are sent only while nothing is on its way.
             return driver.hasUnacknowledgedBytes(slot, state) ? .userTimeout : .keepalive
@@ -144,10 +145,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     private mutating func writeRecord(_ slot: UInt32, _ end: ConnectionEnd) {
+        guard journal != nil || ledger != nil else { return }
         let descriptor = state.connections[slot].descriptor
-        if let ledger, let peer = descriptor.peerAddress { ledger.leave(peer.host) }
+        let addresses = driver.addresses(descriptor)
+        if let ledger, let peer = addresses.peer { ledger.leave(peer.host) }
         guard let journal else { return }
-        if !journal.close(slot, end, descriptor, now: state.now) {
+        let transmission = driver.transmission(descriptor)
+        if !journal.close(slot, end, addresses, transmission, now: state.now) {
             state.counters.recordsDropped += 1
         }
     }

@@ -79,7 +79,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// A send in flight waits until all of it is taken, which with a slow reader takes long. What
     /// counts is whether the peer has acknowledged anything since the last look.
     private mutating func hasProgressed(_ slot: UInt32) -> Bool {
-        let acknowledged = driver.acknowledgedBytes(slot, state)
+        let transmission = driver.transmission(state.connections[slot].descriptor)
+        let acknowledged = UInt32(truncatingIfNeeded: transmission?.acknowledgedBytes ?? 0)
         guard acknowledged != state.connections[slot].acknowledged else { return false }
         state.connections[slot].acknowledged = acknowledged
         state.connections[slot].progressAt = state.nowMilliseconds

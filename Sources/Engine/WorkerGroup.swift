@@ -78,6 +78,9 @@ public struct GroupPlan: Sendable {
     /// Whether io_uring accepts and receives until further notice (multishot, Linux 6.0), or asks
     /// each time anew. No other backend knows the difference.
     public var usesMultishot = true
+    /// Whether io_uring keeps accepted connections in tables of its rings (registered files, Linux
+    /// 6.8), where they are no descriptors of the process. No other backend can.
+    public var registersFiles = false
     /// The name of the threads, at most 11 bytes.
     public var name = "worker"
 
@@ -142,6 +145,7 @@ public final class WorkerGroup: Sendable {
             driverPlan.listeners = sockets.descriptors[number]
             driverPlan.targets = plan.targets
             driverPlan.usesMultishot = plan.usesMultishot
+            driverPlan.registersFiles = plan.registersFiles
             let cpu = plan.cpus.isEmpty ? nil : plan.cpus[number % plan.cpus.count]
             let thread = try Thread(name: "\(plan.name)-\(number)", cpu: cpu) { [driverPlan] in
                 let queue = queues.isEmpty ? nil : queues[number]

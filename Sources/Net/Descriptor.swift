@@ -11,6 +11,24 @@ public struct Descriptor: Equatable, Hashable, Sendable {
     /// Wraps a number that the kernel gave out.
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
+    /// A file in the table of a ring, which is no descriptor of the process (registered file,
+    /// io_uring_register(2)). Only that ring can do something with it: system calls fail with
+    /// EBADF.
+    public static func registered(slot: Int32) -> Descriptor {
+        Descriptor(rawValue: slot | registeredBit)
+    }
+
+    /// Whether this is a registered file.
+    public var isRegistered: Bool {
+        @inline(__always) get { rawValue >= 0 && rawValue & Descriptor.registeredBit != 0 }
+    }
+
+    /// The slot of a registered file.
+    public var slot: Int32 { rawValue & ~Descriptor.registeredBit }
+
+    // No process has as many descriptors (fs.nr_open is at most 2^30 less some, proc(5)).
+    private static let registeredBit: Int32 = 1 << 30
+
     /// No descriptor.
     public static let none = Descriptor(rawValue: -1)
 
@@ -59,6 +77,11 @@ public struct Descriptor: Equatable, Hashable, Sendable {
         }
     }
 
+    /// The addresses of both ends.
+    public var addresses: ConnectionAddresses {
+        ConnectionAddresses(peer: peerAddress, local: localAddress)
+    }
+
     /// What TCP knows of the connection, or nil where it is none.
     public var transmission: Transmission? {
         var state = clinux_tcp_state()
@@ -78,6 +101,18 @@ public struct Descriptor: Equatable, Hashable, Sendable {
     /// the connection broke.
     public var unacknowledgedByteCount: Int {
         max(0, Int(clinux_unacknowledged_bytes(rawValue)))
+    }
+}
+
+/// The addresses of a connection's two ends; nil where one is not known any more.
+public struct ConnectionAddresses: Equatable, Sendable {
+    public var peer: SocketAddress?
+    public var local: SocketAddress?
+
+    /// Two addresses.
+    public init(peer: SocketAddress?, local: SocketAddress?) {
+        self.peer = peer
+        self.local = local
     }
 }
 

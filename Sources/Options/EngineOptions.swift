@@ -105,8 +105,26 @@ public enum DescriptorRoom {
                     + "\(connectionsAllowed) connections fit"
             )
         }
+        try raise(to: count + reserve)
+    }
+
+    /// Raises the soft limit, which bounds the table of each ring as well, for a number of
+    /// registered files.
+    public static func prepare(forRegisteredFiles count: Int) throws {
+        let limit = DescriptorLimit.current().hard
+        guard count <= limit else {
+            throw Failure(
+                .usage,
+                "\(count) connections on each worker are more than a ring's table may hold, "
+                    + "\(limit) (ulimit -Hn); use more workers"
+            )
+        }
+        try raise(to: Int(clamping: limit))
+    }
+
+    private static func raise(to count: Int) throws {
         do {
-            try DescriptorLimit.raise(to: UInt64(count + reserve))
+            try DescriptorLimit.raise(to: UInt64(count))
         } catch {
             throw Failure(.couldNotRun, "cannot raise the descriptor limit: \(error)")
         }

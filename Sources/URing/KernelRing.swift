@@ -15,6 +15,9 @@ public struct KernelRing: Ring, ~Copyable {
         public var completionEntries: Int
         /// Set-up flags to do without even where the kernel has them.
         public var refusedFlags: SetupFlags = []
+        /// How many accepted connections the ring keeps in a table of its own instead of as
+        /// descriptors of the process; 0 for none. At most RLIMIT_NOFILE. Linux 6.8.
+        public var registeredFiles = 0
 
         /// Options for two queue sizes, every feature on.
         public init(submissionEntries: Int, completionEntries: Int) {
@@ -28,6 +31,8 @@ public struct KernelRing: Ring, ~Copyable {
     // Completions between head and tail have been seen and are not yet given back.
     private var head: UInt32
     private var tail: UInt32
+    /// Whether accepted connections are registered files.
+    public let registersFiles: Bool
     /// Submissions that fit before the next enter.
     public private(set) var submissionRoom: Int
 
@@ -45,10 +50,30 @@ public struct KernelRing: Ring, ~Copyable {
             ring.deallocate()
             throw SystemError("io_uring_setup", Errno(rawValue: -result))
         }
+        do throws(SystemError) {
+            try KernelRing.openFiles(options.registeredFiles, ring)
+        } catch {
+            curing_close(ring)
+            ring.deallocate()
+            throw error
+        }
         self.ring = ring
         head = curing_completion_head(ring)
         tail = head
         submissionRoom = Int(curing_submission_room(ring))
+        registersFiles = options.registeredFiles > 0
+    }
+
+    private static func openFiles(
+        _ count: Int,
+        _ ring: UnsafeMutablePointer<curing_ring>
+    ) throws(SystemError) {
+        guard count > 0 else { return }
+        guard curing_supports(ring, CURING_OP_FIXED_FD_INSTALL) > 0 else {
+            throw SystemError("io_uring registered files (Linux 6.8)", .notSupported)
+        }
+        let result = curing_open_files(ring, UInt32(count))
+        try SystemError.check("io_uring_register(FILES)", result)
     }
 
     deinit {
@@ -78,9 +103,9 @@ public struct KernelRing: Ring, ~Copyable {
         let token = token.rawValue
         switch submission {
         case .acceptMultishot(let listener):
-            curing_accept(ring, listener.rawValue, true, token)
+            curing_accept(ring, listener.rawValue, true, registersFiles, token)
         case .accept(let listener):
-            curing_accept(ring, listener.rawValue, false, token)
+            curing_accept(ring, listener.rawValue, false, registersFiles, token)
         case .connect(let descriptor, let address, let addressBytes):
             curing_connect(ring, descriptor.rawValue, address, addressBytes, token)
         case .receiveMultishot(let descriptor, let group):
@@ -160,27 +185,51 @@ public struct KernelRing: Ring, ~Copyable {
     }
 
     public mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) {
-        switch direction {
         // OP_SHUTDOWN always goes to a kernel worker thread: the plain call is cheaper.
-        case .writing: descriptor.shutdownWriting()
-        case .both: descriptor.shutdownBoth()
+        withPlain(descriptor) {
+            switch direction {
+            case .writing: $0.shutdownWriting()
+            case .both: $0.shutdownBoth()
+            }
         }
     }
 
-    public mutating func resetOnClose(_ descriptor: Descriptor) { descriptor.resetOnClose() }
-
-    public func unreadByteCount(_ descriptor: Descriptor) -> Int { descriptor.unreadByteCount }
-
-    public func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {
-        descriptor.unacknowledgedByteCount
+    public mutating func resetOnClose(_ descriptor: Descriptor) {
+        withPlain(descriptor) { $0.resetOnClose() }
     }
 
-    public func unansweredCount(_ descriptor: Descriptor) -> Int {
-        Int(descriptor.transmission?.unanswered ?? 0)
+    public mutating func unreadByteCount(_ descriptor: Descriptor) -> Int {
+        withPlain(descriptor) { $0.unreadByteCount } ?? 0
     }
 
-    public func acknowledgedByteCount(_ descriptor: Descriptor) -> UInt32 {
-        UInt32(truncatingIfNeeded: descriptor.transmission?.acknowledgedBytes ?? 0)
+    public mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {
+        withPlain(descriptor) { $0.unacknowledgedByteCount } ?? 0
+    }
+
+    public mutating func transmission(_ descriptor: Descriptor) -> Transmission? {
+        withPlain(descriptor) { $0.transmission } ?? nil
+    }
+
+    public mutating func addresses(_ descriptor: Descriptor) -> ConnectionAddresses {
+        withPlain(descriptor) { $0.addresses } ?? ConnectionAddresses(peer: nil, local: nil)
+    }
+
+    /// Makes calls that know only plain descriptors. A registered file becomes one for the moment,
+    /// which is for what happens seldom; nil where the process has no descriptor left for it.
+    @discardableResult
+    private mutating func withPlain<Answer>(
+        _ descriptor: Descriptor,
+        _ call: (Descriptor) -> Answer
+    ) -> Answer? {
+        guard descriptor.isRegistered else { return call(descriptor) }
+        let slot = UInt32(descriptor.slot)
+        let result = curing_install(ring, slot, Token.installation.rawValue)
+        tail = curing_completion_tail(ring)
+        submissionRoom = Int(curing_submission_room(ring))
+        guard result >= 0 else { return nil }
+        let plain = Descriptor(rawValue: result)
+        defer { plain.close() }
+        return call(plain)
     }
 
     @inline(__always)

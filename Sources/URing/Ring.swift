@@ -49,13 +49,13 @@ public protocol Ring: ~Copyable {
     /// Makes the coming close send RST.
     mutating func resetOnClose(_ descriptor: Descriptor)
     /// Bytes that have arrived in a socket and were not received.
-    func unreadByteCount(_ descriptor: Descriptor) -> Int
+    mutating func unreadByteCount(_ descriptor: Descriptor) -> Int
     /// Bytes that a socket took to send and that were not acknowledged, also after it broke.
-    func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int
-    /// Resent segments and probes since a connection's peer last answered, also after it broke.
-    func unansweredCount(_ descriptor: Descriptor) -> Int
-    /// Bytes that a connection's peer has acknowledged; wraps.
-    func acknowledgedByteCount(_ descriptor: Descriptor) -> UInt32
+    mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int
+    /// What TCP knows of a connection, also after it broke; nil where that cannot be had.
+    mutating func transmission(_ descriptor: Descriptor) -> Transmission?
+    /// The addresses of a connection's two ends, as far as they are known.
+    mutating func addresses(_ descriptor: Descriptor) -> ConnectionAddresses
     /// Monotonic nanoseconds.
     func now() -> UInt64
 }

@@ -17,7 +17,11 @@ public struct Token: Equatable, Hashable, Sendable {
     @inline(__always)
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-    /// Packs a token. `slot` must be below `slotLimit`.
+    /// The ring's own, with which it makes a registered file a descriptor for a moment. Whoever
+    /// finds it among the completions closes the descriptor that it may bring.
+    public static let installation = Token(operation: .max)
+
+    /// Packs a token. `slot` must be below `slotLimit`; operation 255 is the ring's.
     @inline(__always)
     public init(operation: UInt8, slot: UInt32 = 0, generation: UInt32 = 0) {
         assert(slot < Token.slotLimit)

@@ -69,7 +69,9 @@ struct EchoCommand: ParsableCommand {
             group = try start(plan)
         } catch let failure as Failure {
             // The probe's ring was small; the workers' own may meet a limit that it did not.
-            guard backend == .auto, chosen.backend == .uring else { throw failure }
+            guard backend == .auto, chosen.backend == .uring, !plan.registersFiles else {
+                throw failure
+            }
             chosen = ChosenBackend(backend: .epoll, explanation: "epoll, since \(failure.message)")
             plan.backend = .epoll
             group = try start(plan)
@@ -89,6 +91,9 @@ struct EchoCommand: ParsableCommand {
     private func makePlan(_ backend: Backend) throws -> GroupPlan {
         let cpus = CPUSet.allowed()
         let workerCount = try workers.resolve(cpus: cpus.count)
+        guard backend == .uring || !connections.registeredFiles else {
+            throw Failure(.usage, "--registered-files needs io_uring, which is not used here")
+        }
         var limits = Limits(connectionsMax: try connections.perWorker(workerCount))
         memory.apply(to: &limits)
         if let problem = limits.problem { throw Failure(.usage, problem) }
@@ -99,6 +104,7 @@ struct EchoCommand: ParsableCommand {
         plan.name = "echo"
         plan.policy = try connections.policy(workers: workerCount)
         plan.recordsConnections = accessLog != nil
+        plan.registersFiles = connections.registeredFiles
         do {
             plan.listeners = try listen.map {
                 try connections.listener(try SocketAddress(parsing: $0))

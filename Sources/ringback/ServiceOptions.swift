@@ -28,6 +28,9 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: "Connections at once, shared out evenly among the workers.")
     var maxConnections: Int?
 
+    @Flag(help: "Keep connections in tables of the rings, not as descriptors (io_uring, 6.8).")
+    var registeredFiles = false
+
     @Option(help: "Connections at once from one address; 0 for any number.")
     var maxConnectionsPerIp = 0
 
@@ -66,8 +69,13 @@ struct ConnectionOptions: ParsableArguments {
         guard all >= 1 else {
             throw Failure(.usage, "--max-connections must be at least 1, not \(all)")
         }
-        try DescriptorRoom.prepare(forConnections: all)
-        return (all + workerCount - 1) / workerCount
+        let each = (all + workerCount - 1) / workerCount
+        if registeredFiles {
+            try DescriptorRoom.prepare(forRegisteredFiles: each)
+        } else {
+            try DescriptorRoom.prepare(forConnections: all)
+        }
+        return each
     }
 
     func policy(workers: Int) throws -> ConnectionPolicy {

@@ -18,7 +18,7 @@ struct Setting: CustomTestStringConvertible, Sendable {
 
     static let all = Backend.allCases.flatMap { backend in
         PoolSetting.allCases
-            .filter { backend == .uring || $0 != .tinyQueues }
+            .filter { backend == .uring || ![.tinyQueues, .registeredFiles].contains($0) }
             .map { Setting(backend: backend, pool: $0) }
     }
 

@@ -13,12 +13,12 @@ struct TerminationTests {
 
     /// Runs a case and returns how the server's connections ended.
     private func ends(
-        _ backend: Backend,
+        _ interface: Interface,
         _ change: (inout ConnectionPolicy) -> Void = { _ in },
         adjust: (inout GroupPlan) -> Void = { _ in },
         _ body: (EchoServer) throws -> Void
     ) throws -> TerminationCounts {
-        let server = try EchoServer(backend) { plan in
+        let server = try EchoServer(interface) { plan in
             change(&plan.policy)
             adjust(&plan)
         }
@@ -46,9 +46,9 @@ struct TerminationTests {
         }
     }
 
-    @Test(arguments: Backend.allCases)
-    func clientFinishes(_ backend: Backend) throws {
-        let ends = try ends(backend) { server in
+    @Test(arguments: Interface.allCases)
+    func clientFinishes(_ interface: Interface) throws {
+        let ends = try ends(interface) { server in
             let client = try TestClient(server.address)
             try client.send([1, 2, 3])
             client.finish()
@@ -57,9 +57,9 @@ struct TerminationTests {
         #expect(ends.summary == "client_fin=1")
     }
 
-    @Test(arguments: Backend.allCases)
-    func clientResets(_ backend: Backend) throws {
-        let ends = try ends(backend) { server in
+    @Test(arguments: Interface.allCases)
+    func clientResets(_ interface: Interface) throws {
+        let ends = try ends(interface) { server in
             do {
                 let client = try TestClient(server.address)
                 try client.send([1])
@@ -72,9 +72,9 @@ struct TerminationTests {
     }
 
     /// An idle connection gets FIN; a client that answers with its own ends cleanly.
-    @Test(arguments: Backend.allCases)
-    func idleConnectionsGetFin(_ backend: Backend) throws {
-        let ends = try ends(backend, { $0.idleNanoseconds = second / 5 }) { server in
+    @Test(arguments: Interface.allCases)
+    func idleConnectionsGetFin(_ interface: Interface) throws {
+        let ends = try ends(interface, { $0.idleNanoseconds = second / 5 }) { server in
             let client = try TestClient(server.address)
             try client.send([1])
             #expect(try client.receive(exactly: 1) == [1])
@@ -87,10 +87,10 @@ struct TerminationTests {
     }
 
     /// One that does not answer gets RST after the grace.
-    @Test(arguments: Backend.allCases)
-    func idleConnectionsThatStayGetReset(_ backend: Backend) throws {
+    @Test(arguments: Interface.allCases)
+    func idleConnectionsThatStayGetReset(_ interface: Interface) throws {
         let ends = try ends(
-            backend,
+            interface,
             {
                 $0.idleNanoseconds = second / 5
                 $0.graceNanoseconds = second / 5
@@ -109,9 +109,9 @@ struct TerminationTests {
         #expect(ends.summary == "idle=1")
     }
 
-    @Test(arguments: Backend.allCases)
-    func traffickingConnectionsAreNotIdle(_ backend: Backend) throws {
-        let ends = try ends(backend, { $0.idleNanoseconds = second / 5 }) { server in
+    @Test(arguments: Interface.allCases)
+    func traffickingConnectionsAreNotIdle(_ interface: Interface) throws {
+        let ends = try ends(interface, { $0.idleNanoseconds = second / 5 }) { server in
             let client = try TestClient(server.address)
             for value in 0..<20 {
                 try client.send([UInt8(value)])
@@ -132,9 +132,9 @@ struct TerminationTests {
         }
     }
 
-    @Test(arguments: Backend.allCases)
-    func readersThatNeverReadAreCut(_ backend: Backend) throws {
-        let ends = try ends(backend, { $0.writeNanoseconds = second / 2 }) { server in
+    @Test(arguments: Interface.allCases)
+    func readersThatNeverReadAreCut(_ interface: Interface) throws {
+        let ends = try ends(interface, { $0.writeNanoseconds = second / 2 }) { server in
             let client = try TestClient(server.address)
             let flood = try flood(client)
             flood.join()
@@ -144,9 +144,9 @@ struct TerminationTests {
     }
 
     /// A reader that is slow, but reads, is not stalled, however long one send takes.
-    @Test(arguments: Backend.allCases)
-    func readersThatReadSlowlyAreNotCut(_ backend: Backend) throws {
-        let ends = try ends(backend, { $0.writeNanoseconds = second / 2 }) { server in
+    @Test(arguments: Interface.allCases)
+    func readersThatReadSlowlyAreNotCut(_ interface: Interface) throws {
+        let ends = try ends(interface, { $0.writeNanoseconds = second / 2 }) { server in
             let client = try TestClient(server.address)
             let bytes = randomBytes(12 << 20, seed: 9)
             let sender = try Thread(name: "sender") {
@@ -166,10 +166,10 @@ struct TerminationTests {
     }
 
     /// The client has finished, and does not take what the server still has for it.
-    @Test(arguments: Backend.allCases)
-    func halfClosedConnectionsThatStallEnd(_ backend: Backend) throws {
+    @Test(arguments: Interface.allCases)
+    func halfClosedConnectionsThatStallEnd(_ interface: Interface) throws {
         let ends = try ends(
-            backend,
+            interface,
             {
                 $0.halfCloseNanoseconds = second / 3
                 $0.writeNanoseconds = 30 * second
@@ -184,9 +184,9 @@ struct TerminationTests {
         #expect(ends.summary == "half_close_idle/undelivered=1")
     }
 
-    @Test(arguments: Backend.allCases)
-    func aLimitForEachAddress(_ backend: Backend) throws {
-        let ends = try ends(backend, { $0.connectionsPerAddress = 2 }) { server in
+    @Test(arguments: Interface.allCases)
+    func aLimitForEachAddress(_ interface: Interface) throws {
+        let ends = try ends(interface, { $0.connectionsPerAddress = 2 }) { server in
             var clients = try (0..<2).map { _ in try TestClient(server.address) }
             for client in clients {
                 try client.send([5])
@@ -205,10 +205,10 @@ struct TerminationTests {
         #expect(ends[.limit, undelivered: false] == 1)
     }
 
-    @Test(arguments: Backend.allCases)
-    func aRateOfAccepting(_ backend: Backend) throws {
+    @Test(arguments: Interface.allCases)
+    func aRateOfAccepting(_ interface: Interface) throws {
         let start = Clock.monotonicNanoseconds()
-        let ends = try ends(backend, { $0.acceptsPerSecond = 50 }) { server in
+        let ends = try ends(interface, { $0.acceptsPerSecond = 50 }) { server in
             for _ in 0..<30 {
                 let client = try TestClient(server.address)
                 try client.send([5])
@@ -221,10 +221,10 @@ struct TerminationTests {
     }
 
     /// At a stop, idle clients see FIN, busy ones get all their bytes, and nobody sees RST.
-    @Test(arguments: Backend.allCases)
-    func aStopDrains(_ backend: Backend) throws {
+    @Test(arguments: Interface.allCases)
+    func aStopDrains(_ interface: Interface) throws {
         for round in 0..<20 {
-            let server = try EchoServer(backend) {
+            let server = try EchoServer(interface) {
                 $0.policy.drainNanoseconds = 10 * second
             }
             let idle = try TestClient(server.address)
@@ -248,10 +248,10 @@ struct TerminationTests {
     }
 
     /// What does not finish in time is cut, and counted as that.
-    @Test(arguments: Backend.allCases)
-    func aDrainIsBounded(_ backend: Backend) throws {
+    @Test(arguments: Interface.allCases)
+    func aDrainIsBounded(_ interface: Interface) throws {
         let start = Clock.monotonicNanoseconds()
-        let ends = try ends(backend, { $0.drainNanoseconds = second / 2 }) { server in
+        let ends = try ends(interface, { $0.drainNanoseconds = second / 2 }) { server in
             let client = try TestClient(server.address)
             try client.send([1])
             #expect(try client.receive(exactly: 1) == [1])
@@ -263,9 +263,10 @@ struct TerminationTests {
         #expect(ends.summary == "drain=1")
     }
 
-    @Test(arguments: Backend.allCases)
-    func keepsRecords(_ backend: Backend) throws {
-        var plan = GroupPlan(backend: backend, limits: Limits(connectionsMax: 10))
+    @Test(arguments: Interface.allCases)
+    func keepsRecords(_ interface: Interface) throws {
+        var plan = GroupPlan(backend: .uring, limits: Limits(connectionsMax: 10))
+        interface.apply(to: &plan)
         plan.listeners = [ListenOptions(address: try SocketAddress(parsing: "127.0.0.1:0"))]
         plan.recordsConnections = true
         let group = try WorkerGroup(plan) { _ in PlainEcho() }

@@ -195,8 +195,8 @@ struct SoakTests {
     /// R6: one flooder does not starve a hundred others.
     ///
     /// The server has a CPU of its own, and the flooder yields to the hundred on theirs, so that it
-    /// is the server's fairness that is seen and not the scheduler's. What disturbs the machine only
-    /// lengthens a time: of three attempts one has to be within the bar.
+    /// is the server's fairness that is seen and not the scheduler's. What disturbs the machine
+    /// only lengthens a time: of three attempts one has to be within the bar.
     @Test(arguments: backends)
     func fairness(_ backend: String) throws {
         let cpus = CPUSet.allowed()

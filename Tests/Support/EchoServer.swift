@@ -14,6 +14,8 @@ public enum PoolSetting: String, CaseIterable, Sendable {
     case tinyBuffers
     /// Queues of the smallest size, and no multishot: everything has to wait its turn.
     case tinyQueues
+    /// Connections in the tables of the rings.
+    case registeredFiles
 
     /// Sets a pool.
     public func apply(to limits: inout Limits) {
@@ -26,7 +28,22 @@ public enum PoolSetting: String, CaseIterable, Sendable {
         case .tinyQueues:
             limits.submissionEntries = 4
             limits.completionEntries = 8
+        case .registeredFiles: break
         }
+    }
+}
+
+/// The ways in which a server can hold its connections.
+public enum Interface: String, CaseIterable, Sendable {
+    case uring
+    /// io_uring with connections in the tables of its rings.
+    case registeredFiles
+    case epoll
+
+    /// Sets a plan.
+    public func apply(to plan: inout GroupPlan) {
+        plan.backend = self == .epoll ? .epoll : .uring
+        plan.registersFiles = self == .registeredFiles
     }
 }
 
@@ -44,7 +61,25 @@ public final class EchoServer: Sendable {
     ) throws {
         var limits = Limits(connectionsMax: 2000)
         pool.apply(to: &limits)
-        try self.init(backend, limits: limits, adjust: adjust) { _ in EchoService() }
+        try self.init(
+            backend,
+            limits: limits,
+            adjust: { plan in
+                plan.registersFiles = pool == .registeredFiles
+                adjust(&plan)
+            }
+        ) { _ in EchoService() }
+    }
+
+    /// Starts one that holds its connections in a certain way.
+    public convenience init(
+        _ interface: Interface,
+        adjust: (inout GroupPlan) -> Void = { _ in }
+    ) throws {
+        try self.init(Backend.uring) { plan in
+            interface.apply(to: &plan)
+            adjust(&plan)
+        }
     }
 
     /// Starts one with another handler.

@@ -26,6 +26,7 @@
 #define CURING_FEATURE_MIN_TIMEOUT (1U << 15)      // Linux 6.12
 #define CURING_FEATURE_NO_IOWAIT (1U << 17)        // Linux 6.15
 #define CURING_ENTER_NO_IOWAIT (1U << 7)           // Linux 6.15
+#define CURING_OP_FIXED_FD_INSTALL 54              // Linux 6.8
 
 // The flags of the set-up ladder as Swift-importable constants.
 static const uint32_t CURING_SETUP_CQSIZE = IORING_SETUP_CQSIZE;
@@ -89,7 +90,24 @@ int curing_open_group(struct curing_ring *ring, uint16_t group, uint32_t entries
 /// Tests by a socket pair whether a multishot receive (Linux 6.0) works: 0 or -errno.
 int curing_probe_multishot(struct curing_ring *ring);
 
+/// Registers an empty table of `entries` files (Linux 5.19), at most RLIMIT_NOFILE of them.
+int curing_open_files(struct curing_ring *ring, uint32_t entries);
+/// Makes a plain descriptor of a registered file (Linux 6.8), by an enter of its own that neither
+/// waits nor runs task work. Returns it or -errno. Its completion stays in the queue with a result
+/// below 0; one that did not fit into the queue comes late, with the descriptor.
+int curing_install(struct curing_ring *ring, uint32_t slot, uint64_t token);
+
 // ---- submissions ----
+
+// A registered file is named by its slot and this bit, which becomes IOSQE_FIXED_FILE.
+#define CURING_REGISTERED_SHIFT 30
+static const int32_t CURING_REGISTERED = 1 << CURING_REGISTERED_SHIFT;
+
+/// Says whether the entry's descriptor is a plain or a registered one.
+static inline void curing_set_file(struct io_uring_sqe *sqe, int fd) {
+    sqe->fd = fd & ~CURING_REGISTERED;
+    sqe->flags |= (uint8_t)((uint32_t)fd >> CURING_REGISTERED_SHIFT) * IOSQE_FIXED_FILE;
+}
 
 /// Free submission queue entries.
 static inline uint32_t curing_submission_room(const struct curing_ring *r) {
@@ -107,13 +125,17 @@ static inline struct io_uring_sqe *curing_next(struct curing_ring *r, uint64_t t
 }
 
 static inline void curing_accept(struct curing_ring *r, int listener, bool multishot,
-                                 uint64_t token) {
+                                 bool registered, uint64_t token) {
     struct io_uring_sqe *sqe = curing_next(r, token);
-    // Accepted descriptors do not inherit CLOEXEC from the listener: it is asked for here.
+    // Accepted descriptors do not inherit CLOEXEC from the listener: it is asked for here. A
+    // registered file is no descriptor of the process, and may not have that flag.
+    int flags = registered ? 0 : SOCK_CLOEXEC;
     if (multishot)
-        io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
+        io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, flags);
     else
-        io_uring_prep_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
+        io_uring_prep_accept(sqe, listener, NULL, NULL, flags);
+    // liburing 2.3 turns "any slot" into "no slot" where the accept is not multishot.
+    if (registered) sqe->file_index = IORING_FILE_INDEX_ALLOC;
 }
 
 static inline void curing_connect(struct curing_ring *r, int fd, const void *address,
@@ -129,6 +151,7 @@ static inline void curing_receive(struct curing_ring *r, int fd, uint16_t group,
         io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
     else
         io_uring_prep_recv(sqe, fd, NULL, 0, 0);
+    curing_set_file(sqe, fd);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = group;
 }
@@ -137,6 +160,7 @@ static inline void curing_send(struct curing_ring *r, int fd, const void *bytes,
                                uint64_t token) {
     struct io_uring_sqe *sqe = curing_next(r, token);
     io_uring_prep_send(sqe, fd, bytes, count, MSG_NOSIGNAL | MSG_WAITALL);
+    curing_set_file(sqe, fd);
 }
 
 static inline struct curing_vector *curing_next_vector(struct curing_ring *r) {
@@ -156,6 +180,7 @@ static inline void curing_send_vector(struct curing_ring *r, int fd, uint32_t pi
     vector->header.msg_iov = vector->pieces;
     vector->header.msg_iovlen = pieces;
     io_uring_prep_sendmsg(sqe, fd, &vector->header, MSG_NOSIGNAL | MSG_WAITALL);
+    curing_set_file(sqe, fd);
 }
 
 static inline void curing_poll_readable(struct curing_ring *r, int fd, uint64_t token) {
@@ -173,7 +198,10 @@ static inline void curing_cancel(struct curing_ring *r, uint64_t target, uint64_
 /// Closes a descriptor. Success posts no completion.
 static inline void curing_close_descriptor(struct curing_ring *r, int fd, uint64_t token) {
     struct io_uring_sqe *sqe = curing_next(r, token);
-    io_uring_prep_close(sqe, fd);
+    if (fd & CURING_REGISTERED)
+        io_uring_prep_close_direct(sqe, (unsigned)(fd & ~CURING_REGISTERED));
+    else
+        io_uring_prep_close(sqe, fd);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
@@ -202,15 +230,28 @@ static inline void curing_commit_buffers(struct curing_ring *r) {
 
 // ---- the turn ----
 
+/// Publishes what was queued; returns how many submissions the kernel has not taken yet. The index
+/// array was filled with the identity at set-up, so publishing is one store.
+static inline uint32_t curing_publish(struct curing_ring *r) {
+    struct io_uring_sq *sq = &r->ring.sq;
+    io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
+    sq->sqe_head = sq->sqe_tail;
+    return sq->sqe_tail - io_uring_smp_load_acquire(sq->khead);
+}
+
+/// Submits everything and does nothing else: no wait, no task work.
+static inline int curing_submit(struct curing_ring *r) {
+    uint32_t submit = curing_publish(r);
+    r->enters += 1;
+    return io_uring_enter2((unsigned)r->ring.enter_ring_fd, submit, 0, r->enter_flags, NULL,
+                           _NSIG / 8);
+}
+
 /// Submits everything, waits for `wait` completions or until `timeout_nanoseconds` have passed
 /// (negative: no limit), and runs deferred task work: one io_uring_enter. Returns the number of
 /// submissions the kernel took, or -errno; -ETIME when the time ran out.
 static inline int curing_enter(struct curing_ring *r, uint32_t wait, int64_t timeout_nanoseconds) {
-    struct io_uring_sq *sq = &r->ring.sq;
-    // The index array was filled with the identity at set-up, so publishing is one store.
-    io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
-    sq->sqe_head = sq->sqe_tail;
-    uint32_t submit = sq->sqe_tail - io_uring_smp_load_acquire(sq->khead);
+    uint32_t submit = curing_publish(r);
     uint32_t flags = r->enter_flags | IORING_ENTER_GETEVENTS;
     r->enters += 1;
     if (wait == 0 || timeout_nanoseconds < 0)

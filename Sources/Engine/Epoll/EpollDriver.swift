@@ -197,14 +197,9 @@ public struct EpollDriver: Driver, ~Copyable {
         state.connections[slot].descriptor.unacknowledgedByteCount > 0
     }
 
-    public func isUnanswered(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool {
-        (state.connections[slot].descriptor.transmission?.unanswered ?? 0) > 0
-    }
+    public func transmission(_ descriptor: Descriptor) -> Transmission? { descriptor.transmission }
 
-    public func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32 {
-        let transmission = state.connections[slot].descriptor.transmission
-        return UInt32(truncatingIfNeeded: transmission?.acknowledgedBytes ?? 0)
-    }
+    public func addresses(_ descriptor: Descriptor) -> ConnectionAddresses { descriptor.addresses }
 
     public mutating func close(_ descriptor: Descriptor, reset: Bool) {
         if reset { descriptor.resetOnClose() }

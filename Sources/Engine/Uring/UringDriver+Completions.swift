@@ -37,6 +37,9 @@ extension UringDriver where R: ~Copyable {
                 continue
             case .close:
                 defect("close", completion.result)
+            case .installation:
+                if completion.result >= 0 { Descriptor(rawValue: completion.result).close() }
+                continue
             case nil:
                 preconditionFailure("a completion of nothing that was asked for")
             }
@@ -116,7 +119,11 @@ extension UringDriver where R: ~Copyable {
             listeners[index].isEnding = false
         }
         if completion.result >= 0 {
-            return .accepted(listener: index, Descriptor(rawValue: completion.result))
+            let descriptor =
+                registersFiles
+                ? Descriptor.registered(slot: completion.result)
+                : Descriptor(rawValue: completion.result)
+            return .accepted(listener: index, descriptor)
         }
         return .acceptEnded(listener: index, Errno(rawValue: -completion.result))
     }

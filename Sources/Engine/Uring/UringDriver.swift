@@ -17,6 +17,8 @@ enum Operation: UInt8 {
     case cancelAccept
     case close
     case doorbell
+    /// The ring's own (`Token.installation`).
+    case installation = 255
 }
 
 /// A driver over io_uring.
@@ -31,6 +33,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     var ring: R
     private let usesMultishot: Bool
+    let registersFiles: Bool
     private let group: BufferGroup
     var supply: BufferSupply
     var listeners: [Listener]
@@ -48,6 +51,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         self.ring = ring
         self.group = group
         usesMultishot = plan.usesMultishot
+        registersFiles = plan.registersFiles
         listeners = plan.listeners.map { Listener(descriptor: $0) }
         targets = TargetTable(plan.targets)
         doorbell = plan.doorbell
@@ -178,16 +182,19 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         ring.unreadByteCount(state.connections[slot].descriptor) > 0
     }
 
-    public func hasUnacknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool {
+    public mutating func hasUnacknowledgedBytes(
+        _ slot: UInt32,
+        _ state: borrowing WorkerState
+    ) -> Bool {
         ring.unacknowledgedByteCount(state.connections[slot].descriptor) > 0
     }
 
-    public func isUnanswered(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool {
-        ring.unansweredCount(state.connections[slot].descriptor) > 0
+    public mutating func transmission(_ descriptor: Descriptor) -> Transmission? {
+        ring.transmission(descriptor)
     }
 
-    public func acknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> UInt32 {
-        ring.acknowledgedByteCount(state.connections[slot].descriptor)
+    public mutating func addresses(_ descriptor: Descriptor) -> ConnectionAddresses {
+        ring.addresses(descriptor)
     }
 
     public mutating func close(_ descriptor: Descriptor, reset: Bool) {
