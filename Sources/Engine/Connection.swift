@@ -50,7 +50,8 @@ struct Connection {
         // Of the epoll driver alone: what the kernel has reported.
         static let readable = Flags(rawValue: 1 << 12)
         static let writable = Flags(rawValue: 1 << 13)
-        /// FIN, a hang-up or an error has been reported: read on to its end, no edge will follow.
+        /// FIN, a hang-up, an error or an urgent byte has been reported: a receive that fills less
+        /// than its buffer is not the last one, and no edge may follow.
         static let readToEnd = Flags(rawValue: 1 << 14)
     }
 

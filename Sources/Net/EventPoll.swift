@@ -11,6 +11,8 @@ public struct Readiness: OptionSet, Sendable {
     public static let readable = Readiness(rawValue: CLINUX_EPOLL_IN)
     /// Something can be sent.
     public static let writable = Readiness(rawValue: CLINUX_EPOLL_OUT)
+    /// An urgent byte has come (tcp(7)). A receive ends before it, whatever lies behind.
+    public static let urgent = Readiness(rawValue: CLINUX_EPOLL_URGENT)
     /// The peer has sent FIN.
     public static let peerFinished = Readiness(rawValue: CLINUX_EPOLL_PEER_FINISHED)
     /// Both directions have ended.

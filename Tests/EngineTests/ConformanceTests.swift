@@ -70,6 +70,20 @@ struct ConformanceTests {
         }
     }
 
+    /// A receive ends before an urgent byte, however much lies behind. The byte itself is dropped.
+    @Test(arguments: Setting.all)
+    func anUrgentByteHoldsNothingUp(_ setting: Setting) throws {
+        try setting.serve { server in
+            let client = try TestClient(server.address, timeoutSeconds: 5)
+            for _ in 0..<20 {
+                try client.send([1, 2, 3])
+                try client.send(urgent: 0)
+                try client.send([4, 5, 6])
+                #expect(try client.receive(exactly: 6) == [1, 2, 3, 4, 5, 6])
+            }
+        }
+    }
+
     @Test(arguments: Setting.all)
     func sendsTheTailAfterAHalfClose(_ setting: Setting) throws {
         try setting.serve { server in

@@ -64,6 +64,14 @@ public final class TestClient: @unchecked Sendable {
         }
     }
 
+    /// Sends one byte as an urgent one (MSG_OOB, tcp(7)).
+    public func send(urgent byte: UInt8) throws {
+        let count = withUnsafePointer(to: byte) {
+            Glibc.send(descriptor, $0, 1, Int32(MSG_OOB) | Int32(MSG_NOSIGNAL))
+        }
+        guard count == 1 else { throw CallFailed(call: "send", code: errno) }
+    }
+
     /// Receives up to `count` bytes: empty at the end of the stream.
     public func receive(atMost count: Int = 65536) throws -> [UInt8] {
         while true {

@@ -49,6 +49,7 @@ static inline int clinux_shutdown(int fd, int how) { return shutdown(fd, how) < 
 
 static const uint32_t CLINUX_EPOLL_IN = EPOLLIN;
 static const uint32_t CLINUX_EPOLL_OUT = EPOLLOUT;
+static const uint32_t CLINUX_EPOLL_URGENT = EPOLLPRI;
 static const uint32_t CLINUX_EPOLL_PEER_FINISHED = EPOLLRDHUP;
 static const uint32_t CLINUX_EPOLL_HANG_UP = EPOLLHUP;
 static const uint32_t CLINUX_EPOLL_ERROR = EPOLLERR;

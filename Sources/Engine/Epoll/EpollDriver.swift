@@ -118,7 +118,7 @@ public struct EpollDriver: Driver, ~Copyable {
         )
         let descriptor = state.connections[slot].descriptor
         do throws(SystemError) {
-            let interest: Readiness = [.readable, .writable, .peerFinished, .edge]
+            let interest: Readiness = [.readable, .writable, .urgent, .peerFinished, .edge]
             try poll.add(descriptor, interest, token: token.rawValue)
         } catch {
             // Out of kernel memory or watches: the connection cannot be served, and ends by its own
@@ -239,8 +239,8 @@ public struct EpollDriver: Driver, ~Copyable {
                 state.counters.staleCompletions += 1
                 return
             }
-            let ends: Readiness = [.peerFinished, .hangUp, .error]
-            if !event.readiness.isDisjoint(with: ends) {
+            let readOn: Readiness = [.urgent, .peerFinished, .hangUp, .error]
+            if !event.readiness.isDisjoint(with: readOn) {
                 state.connections[slot].flags.formUnion([.readable, .readToEnd])
             }
             if event.readiness.contains(.readable) {
@@ -341,7 +341,8 @@ public struct EpollDriver: Driver, ~Copyable {
         if result > 0 {
             receives += 1
             // A short receive has emptied the socket, and the next byte is an edge. Not so once FIN
-            // or an error has been reported: those give no further edge.
+            // or an error has been reported: those give no further edge. Nor is it so at an urgent
+            // byte, where every receive ends.
             if result < capacity, !state.connections[slot].flags.contains(.readToEnd) {
                 state.connections[slot].flags.remove(.readable)
             }
