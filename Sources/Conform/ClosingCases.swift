@@ -18,7 +18,8 @@ extension Suite {
                 Case(
                     "half-close-late-\(name)",
                     "E1",
-                    "the same with up to \(count) bytes and a client that reads after its FIN"
+                    "the same with up to \(count) bytes and a client that reads after its FIN",
+                    pausing: 300
                 ) { probe throws(Finding) in
                     let flow = try probe.connect(
                         sending: count,
@@ -55,16 +56,24 @@ extension Suite {
                 }
                 try probe.expectService("after that")
             },
-            Case("idle-then-echo", "E10", "silent for 1 s, a connection stays open and echoes on") {
-                probe throws(Finding) in
+            Case(
+                "idle-then-echo",
+                "E10",
+                "silent for 1 s, a connection stays open and echoes on",
+                pausing: 1000
+            ) { probe throws(Finding) in
                 let flow = try probe.connect(sending: 100)
                 try probe.exchange(flow)
                 try probe.expectQuiet(flow, milliseconds: 1000)
                 flow.extend(by: 100)
                 try probe.exchange(flow)
             },
-            Case("idle-from-start", "E16 E10", "connected and silent for 1 s, then data: echoed") {
-                probe throws(Finding) in
+            Case(
+                "idle-from-start",
+                "E16 E10",
+                "connected and silent for 1 s, then data: echoed",
+                pausing: 1000
+            ) { probe throws(Finding) in
                 let flow = try probe.connect(sending: 0)
                 try probe.expectQuiet(flow, milliseconds: 1000)
                 flow.extend(by: 5000)

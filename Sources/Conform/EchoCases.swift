@@ -32,8 +32,12 @@ extension Suite {
             flow.sendBytesMax = 1237
             try probe.exchange(flow)
         },
-        Case("slow-reader", "E2 E3", "a flood comes back in order to a client that reads slowly") {
-            probe throws(Finding) in
+        Case(
+            "slow-reader",
+            "E2 E3",
+            "a flood comes back in order to a client that reads slowly",
+            pausing: 800
+        ) { probe throws(Finding) in
             let flow = try probe.connect(
                 sending: 4 << 20,
                 reading: .slowly(byteCount: 32768, pauseNanoseconds: 4_000_000),
@@ -41,8 +45,12 @@ extension Suite {
             )
             try probe.exchange(flow)
         },
-        Case("late-reader", "E3 E16", "what jammed at a closed window comes once it opens") {
-            probe throws(Finding) in
+        Case(
+            "late-reader",
+            "E3 E16",
+            "what jammed at a closed window comes once it opens",
+            pausing: 600
+        ) { probe throws(Finding) in
             let flow = try probe.connect(sending: 0, .smallWindow)
             _ = try probe.flood(flow, atMost: 16 << 20)
             usleep(300_000)

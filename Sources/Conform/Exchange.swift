@@ -40,6 +40,7 @@ final class Flow {
     var finding: Finding?
 
     fileprivate var progressAt: UInt64 = 0
+    fileprivate var receivedAt: UInt64 = 0
     fileprivate var readsAgainAt: UInt64 = 0
 
     init(
@@ -77,7 +78,8 @@ final class Flow {
 struct Exchange {
     /// How many streams there have been in this run.
     let streams: UInt32
-    let deadline: UInt64
+    /// When it ends, whatever has come by then.
+    private var end: UInt64
 
     private static let bufferBytes = 65536
     /// A client that could send nothing for so long is held back by the server.
@@ -86,15 +88,19 @@ struct Exchange {
     /// may come in another, and then the fault is a worse one.
     private static let graceNanoseconds: UInt64 = 300 * .nanosecondsPerMillisecond
 
+    init(streams: UInt32, deadline: UInt64) {
+        self.streams = streams
+        end = deadline
+    }
+
     /// Runs the flows until each is done or the deadline has come.
-    func run(_ flows: [Flow]) throws(Finding) {
+    mutating func run(_ flows: [Flow]) throws(Finding) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: Exchange.bufferBytes,
             alignment: 8
         )
         defer { buffer.deallocate() }
         let start = Clock.monotonicNanoseconds()
-        var end = deadline
         var isLate = false
         for flow in flows { flow.progressAt = start }
         while true {
@@ -106,23 +112,24 @@ struct Exchange {
                 isLate = true
                 break
             }
-            step(open, buffer, now, until: end)
-            if flows.contains(where: { $0.finding != nil }) {
-                end = min(end, now + Exchange.graceNanoseconds)
-            }
+            step(open, buffer, now)
+            if flows.contains(where: { $0.finding != nil }) { endSoon(now) }
         }
         let findings = flows.compactMap(\.finding)
         if let worst = findings.first(where: { $0.fault == .mixed }) ?? findings.first {
             throw worst
         }
-        if isLate, let flow = flows.first(where: { !$0.isDone }) { throw late(flow) }
+        if isLate, let flow = flows.first(where: { !$0.isDone }) { throw late(flow, since: start) }
     }
 
-    private func step(
+    private mutating func endSoon(_ now: UInt64) {
+        end = min(end, now + Exchange.graceNanoseconds)
+    }
+
+    private mutating func step(
         _ flows: [Flow],
         _ buffer: UnsafeMutableRawBufferPointer,
-        _ now: UInt64,
-        until end: UInt64
+        _ now: UInt64
     ) {
         var waits: [(Client, Interest)] = []
         var until = end
@@ -171,7 +178,11 @@ struct Exchange {
 
     // ---- receiving ----
 
-    private func receive(_ flow: Flow, _ buffer: UnsafeMutableRawBufferPointer, _ now: UInt64) {
+    private mutating func receive(
+        _ flow: Flow,
+        _ buffer: UnsafeMutableRawBufferPointer,
+        _ now: UInt64
+    ) {
         var room = buffer
         if case .slowly(let byteCount, let pause) = flow.reading {
             room = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(byteCount, buffer.count)])
@@ -180,6 +191,7 @@ struct Exchange {
         switch flow.client.receive(into: room) {
         case .bytes(let count):
             flow.progressAt = now
+            flow.receivedAt = now
             check(flow, UnsafeRawBufferPointer(rebasing: room[..<count]))
         case .nothingYet: break
         case .end: ended(flow)
@@ -187,8 +199,9 @@ struct Exchange {
         }
     }
 
-    private func check(_ flow: Flow, _ bytes: UnsafeRawBufferPointer) {
+    private mutating func check(_ flow: Flow, _ bytes: UnsafeRawBufferPointer) {
         if let index = flow.stream.firstMismatch(in: bytes, from: flow.received) {
+            endSoon(Clock.monotonicNanoseconds())
             var evidence = Array(bytes[index...])
             gather(&evidence, flow.client)
             flow.finding = Finding(
@@ -212,8 +225,10 @@ struct Exchange {
     }
 
     /// Takes what comes within a moment: whether bytes are lost or only late is seen behind them.
+    /// All flows share the time after the first fault, however many have one.
     private func gather(_ evidence: inout [UInt8], _ client: Client) {
-        let until = Clock.monotonicNanoseconds() + 100 * .nanosecondsPerMillisecond
+        let now = Clock.monotonicNanoseconds()
+        let until = min(end, now + 100 * .nanosecondsPerMillisecond)
         var part = [UInt8](repeating: 0, count: 65536)
         while evidence.count < 262_144, client.wait(for: .readable, until: until) {
             guard case .bytes(let count) = part.withUnsafeMutableBytes({ client.receive(into: $0) })
@@ -255,10 +270,12 @@ struct Exchange {
         )
     }
 
-    private func late(_ flow: Flow) -> Finding {
+    private func late(_ flow: Flow, since start: UInt64) -> Finding {
         let wantsFinish = flow.received == flow.total && flow.hasFinished
-        let quiet = Clock.monotonicNanoseconds() - flow.progressAt
-        let isSlow = !wantsFinish && quiet < .nanosecondsPerSecond
+        let now = Clock.monotonicNanoseconds()
+        let isSlow =
+            !wantsFinish
+            && now - flow.receivedAt < min(.nanosecondsPerSecond, (now - start) / 2)
         return Finding(
             isSlow ? .slow : .silent,
             expected: wantsFinish

@@ -58,7 +58,8 @@ struct Probe {
     /// Runs exchanges at the same time.
     func exchange(_ flows: [Flow], before end: UInt64? = nil) throws(Finding) {
         let end = min(end ?? deadline, deadline)
-        try Exchange(streams: streams, deadline: end).run(flows)
+        var exchange = Exchange(streams: streams, deadline: end)
+        try exchange.run(flows)
     }
 
     /// A small echo on a connection of its own: the server still serves.
@@ -96,15 +97,17 @@ struct Probe {
     func flood(_ flow: Flow, atMost byteCount: Int) throws(Finding) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 65536)
         while flow.sent < byteCount {
+            let now = Clock.monotonicNanoseconds()
+            guard now < deadline else { throw undecided(flow) }
             bytes.withUnsafeMutableBytes { flow.stream.fill($0, from: flow.sent) }
             switch bytes.withUnsafeBytes({ flow.client.send($0) }) {
             case .bytes(let count): flow.sent += count
             case .noRoom:
-                let until = soon(Exchange.jamNanoseconds / .nanosecondsPerMillisecond)
-                guard flow.client.wait(for: .writable, until: until) else {
-                    flow.total = flow.sent
-                    return true
-                }
+                let until = now + Exchange.jamNanoseconds
+                if flow.client.wait(for: .writable, until: min(until, deadline)) { continue }
+                guard until <= deadline else { throw undecided(flow) }
+                flow.total = flow.sent
+                return true
             case .trouble(let trouble):
                 throw Finding(
                     trouble == .reset ? .reset : .silent,
@@ -116,6 +119,16 @@ struct Probe {
         }
         flow.total = flow.sent
         return false
+    }
+
+    /// A flood that neither jams nor gets through says nothing of the server but that it is slow.
+    private func undecided(_ flow: Flow) -> Finding {
+        Finding(
+            .slow,
+            expected: "a client that does not read is held back in time",
+            found: "\(flow.sent) bytes were taken, and the time was over; give more with --timeout",
+            offset: flow.sent
+        )
     }
 
     /// A moment in so many milliseconds, or the deadline where that is sooner.

@@ -19,8 +19,12 @@ extension Suite {
             }
             try probe.exchange(flows)
         },
-        Case("unread-is-bounded", "E3", "a client that never reads is held back in the end") {
-            probe throws(Finding) in
+        Case(
+            "unread-is-bounded",
+            "E3",
+            "a client that never reads is held back in the end",
+            pausing: 300
+        ) { probe throws(Finding) in
             let flow = try probe.connect(sending: 0, .smallWindow)
             if try probe.flood(flow, atMost: unreadBytesMax) {
                 probe.comments.append("held back after \(flow.sent) bytes")
@@ -33,8 +37,12 @@ extension Suite {
                 offset: flow.sent
             )
         },
-        Case("unread-stops-nobody", "E3", "others are served while a client does not read") {
-            probe throws(Finding) in
+        Case(
+            "unread-stops-nobody",
+            "E3",
+            "others are served while a client does not read",
+            pausing: 300
+        ) { probe throws(Finding) in
             let jammed = try probe.connect(sending: 0, .smallWindow)
             _ = try probe.flood(jammed, atMost: unreadBytesMax)
             // Several, since a server may have several workers, of which one may be stuck.

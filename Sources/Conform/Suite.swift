@@ -11,17 +11,21 @@ public struct Case: Sendable {
     public let item: String
     /// What it checks, in a line.
     public let summary: String
+    /// How long the case itself waits, for what it is about. A server is not charged for it.
+    let pauseMilliseconds: UInt64
     let body: @Sendable (inout Probe) throws(Finding) -> Void
 
     init(
         _ name: String,
         _ item: String,
         _ summary: String,
+        pausing pauseMilliseconds: UInt64 = 0,
         _ body: @escaping @Sendable (inout Probe) throws(Finding) -> Void
     ) {
         self.name = name
         self.item = item
         self.summary = summary
+        self.pauseMilliseconds = pauseMilliseconds
         self.body = body
     }
 }
@@ -53,7 +57,8 @@ public struct Suite: ~Copyable {
     private let connectionsMax: Int
     private var streams: UInt32 = 0
 
-    /// A suite for a server. `timeoutNanoseconds` is for each case.
+    /// A suite for a server. `timeoutNanoseconds` is for each case, beside the waits that the case
+    /// is about.
     public init(target: SocketAddress, timeoutNanoseconds: UInt64, key: UInt64) {
         self.target = target
         self.timeoutNanoseconds = timeoutNanoseconds
@@ -69,10 +74,11 @@ public struct Suite: ~Copyable {
     /// Runs one case.
     public mutating func run(_ test: Case) -> CaseResult {
         let start = Clock.monotonicNanoseconds()
+        let pause = test.pauseMilliseconds * .nanosecondsPerMillisecond
         var probe = Probe(
             target: target,
             connectionsMax: connectionsMax,
-            deadline: start + timeoutNanoseconds,
+            deadline: start + timeoutNanoseconds + pause,
             key: key,
             streams: streams
         )

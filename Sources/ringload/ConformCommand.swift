@@ -36,7 +36,7 @@ struct ConformCommand: ParsableCommand {
     @Flag(help: "List the cases and end.")
     var list = false
 
-    @Option(help: "How long a case may take.")
+    @Option(help: "How long a case may take, beside the waits that it is about.")
     var timeout = TimeSpan.seconds(5)
 
     @Option(help: ArgumentHelp("Write the results as JUnit XML.", valueName: "file"))
