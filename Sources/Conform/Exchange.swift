@@ -208,7 +208,7 @@ struct Exchange {
                 wrong: evidence,
                 at: flow.received + index,
                 in: flow.stream,
-                sent: flow.total,
+                sent: flow.sent,
                 streams: streams
             )
             return

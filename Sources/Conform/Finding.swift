@@ -55,6 +55,7 @@ extension Finding {
     ///
     /// - Parameters:
     ///   - evidence: what came from `offset` on.
+    ///   - sent: how much had been sent; nothing of the stream's own can come from further on.
     ///   - streams: how many streams there have been; a higher number is no stream.
     init(
         wrong evidence: [UInt8],
@@ -95,8 +96,13 @@ extension Finding {
             )
             return
         }
-        let (fault, found) = Finding.judge(shifts, first: evidence.first ?? 0)
-        self.init(fault, expected: expected, found: found, offset: offset)
+        var (fault, found) = Finding.judge(shifts, first: evidence.first ?? 0)
+        guard fault == .altered, offset >= sent else {
+            self.init(fault, expected: expected, found: found, offset: offset)
+            return
+        }
+        (fault, found) = (.surplus, found + ", after all that was sent")
+        self.init(fault, expected: "\(sent) bytes and no more", found: found, offset: offset)
     }
 
     /// Shifts say how far ahead of its place each recognised word is.
