@@ -141,8 +141,13 @@ final class Client {
     ///
     /// - Returns: for each, whether there is something to do.
     static func wait(for waits: [(Client, Interest)], until deadline: UInt64) -> [Bool] {
+        // Who waits for nothing is left out: poll would report a hang-up to it without end.
         var polls = waits.map {
-            pollfd(fd: $0.0.descriptor.rawValue, events: $0.1.rawValue, revents: 0)
+            pollfd(
+                fd: $0.1.isEmpty ? -1 : $0.0.descriptor.rawValue,
+                events: $0.1.rawValue,
+                revents: 0
+            )
         }
         while true {
             let now = Clock.monotonicNanoseconds()
@@ -160,9 +165,6 @@ final class Client {
 
     /// Makes the close send RST.
     func resetOnClose() { descriptor.resetOnClose() }
-
-    /// The pending error, if there is one.
-    func takeTrouble() -> Trouble? { descriptor.takeSocketError().map { Trouble($0) } }
 
     /// Whether the bytes sent in the SYN were taken there (TCPI_OPT_SYN_DATA of tcp(7)).
     var sentDataInSYN: Bool {

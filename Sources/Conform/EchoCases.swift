@@ -39,8 +39,9 @@ extension Suite {
             pausing: 800
         ) { probe throws(Finding) in
             let flow = try probe.connect(
-                sending: 4 << 20,
-                reading: .slowly(byteCount: 32768, pauseNanoseconds: 4_000_000),
+                // More than both kernels buffer (tcp_wmem, tcp_rmem): the server has to wait too.
+                sending: 16 << 20,
+                reading: .slowly(byteCount: 65536, pauseNanoseconds: 2_000_000),
                 .smallWindow
             )
             try probe.exchange(flow)

@@ -10,8 +10,9 @@ final class Flow {
         case atOnce
         /// Not before its FIN was sent. A server may stop reading from a client that does not read,
         /// so a client that cannot send for a while sends its FIN where it is.
-        case afterFinish
-        /// So many bytes at a time with a pause after each.
+        case afterFinish(pauseNanoseconds: UInt64)
+        /// So many bytes at a time with a pause after each, and none while more can be sent: a
+        /// client that sends no faster than it reads presses no server.
         case slowly(byteCount: Int, pauseNanoseconds: UInt64)
     }
 
@@ -65,11 +66,16 @@ final class Flow {
             || (sent == total && received == total && (ending == .staysOpen || hasEnded))
     }
 
-    fileprivate var maySend: Bool { sent < total }
+    fileprivate var maySend: Bool { finding == nil && sent < total }
+
+    fileprivate var readsSlowly: Bool {
+        if case .slowly = reading { return true }
+        return false
+    }
 
     fileprivate func mayRead(at now: UInt64) -> Bool {
         guard !hasEnded else { return false }
-        if case .afterFinish = reading { return hasFinished }
+        if case .afterFinish = reading, !hasFinished { return false }
         return now >= readsAgainAt
     }
 }
@@ -146,23 +152,31 @@ struct Exchange {
         let ready = Client.wait(for: waits, until: until)
         let moment = Clock.monotonicNanoseconds()
         for (index, flow) in flows.enumerated() where ready[index] {
-            if flow.maySend { send(flow, buffer, moment) }
+            while flow.maySend, send(flow, buffer, moment), flow.readsSlowly {}
             if flow.finding == nil, flow.mayRead(at: moment) { receive(flow, buffer, moment) }
         }
     }
 
     // ---- sending ----
 
-    private func send(_ flow: Flow, _ buffer: UnsafeMutableRawBufferPointer, _ now: UInt64) {
-        let count = min(flow.total - flow.sent, flow.sendBytesMax, buffer.count)
-        let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+    /// - Returns: whether the kernel took all that it was given, and may take more.
+    private func send(
+        _ flow: Flow,
+        _ buffer: UnsafeMutableRawBufferPointer,
+        _ now: UInt64
+    ) -> Bool {
+        let room = min(flow.total - flow.sent, flow.sendBytesMax, buffer.count)
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<room])
         flow.stream.fill(bytes, from: flow.sent)
         switch flow.client.send(UnsafeRawBufferPointer(bytes)) {
         case .bytes(let count):
             flow.sent += count
             flow.progressAt = now
-        case .noRoom: break
-        case .trouble(let trouble): flow.finding = broken(flow, trouble)
+            return count == room
+        case .noRoom: return false
+        case .trouble(let trouble):
+            flow.finding = broken(flow, trouble)
+            return false
         }
     }
 
@@ -174,6 +188,7 @@ struct Exchange {
         guard flow.sent == flow.total else { return }
         flow.client.finish()
         flow.hasFinished = true
+        if case .afterFinish(let pause) = flow.reading { flow.readsAgainAt = now + pause }
     }
 
     // ---- receiving ----
