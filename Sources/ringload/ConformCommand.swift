@@ -60,12 +60,15 @@ struct ConformCommand: ParsableCommand {
         try? DescriptorLimit.raise(to: min(1024, DescriptorLimit.current().hard))
         let key = seed ?? UInt64.random(in: 1...UInt64(UInt32.max))
         var suite = try reachableSuite(target, key)
+        // An empty file is no result, whatever comes between; a file that cannot be is told now.
+        if let junit { try write("", to: junit) }
         say(TAP.header(cases.count))
         say("# \(target), seed \(key)")
         var results: [CaseResult] = []
         for (index, test) in cases.enumerated() {
             if let signal = StopSignal.wait(nanoseconds: 0) {
                 say("Bail out! ended by a signal")
+                if let junit { try write(JUnit.document(results, target: target), to: junit) }
                 throw Failure(ExitStatus(signal: signal))
             }
             progress("\(index + 1)/\(cases.count) \(test.name)")

@@ -131,6 +131,36 @@ struct ConformPeersTests {
         #expect(ended.output == "")
     }
 
+    /// Before the cases run, and not when their results would be lost with it.
+    @Test func aReportThatCannotBeWritten() throws {
+        let server = try Server([])
+        let ended = try Program.run(
+            "ringload",
+            "conform",
+            server.address,
+            "--junit",
+            "/nonexistent/conform.xml"
+        )
+        #expect(ended.status == 1)
+        #expect(ended.errors.contains("cannot write '/nonexistent/conform.xml'"))
+        #expect(ended.output == "")
+        _ = try server.stop()
+    }
+
+    @Test func aSignalLeavesTheReportOfWhatHasRun() throws {
+        let server = try Server([])
+        let junit = TemporaryFile()
+        let run = try Program(["ringload", "conform", server.address, "--junit", junit.path])
+        usleep(500_000)
+        run.signal(SIGTERM)
+        let ended = try run.wait()
+        #expect(ended.status == 143)
+        let count = ended.output.split(separator: "\n").filter { $0.hasPrefix("ok ") }.count
+        #expect(ended.output.hasSuffix("Bail out! ended by a signal\n"))
+        #expect(junit.text.contains("tests=\"\(count)\" failures=\"0\""))
+        _ = try server.stop()
+    }
+
     @Test func nobodyListening() throws {
         let server = try Server([])
         let address = server.address
