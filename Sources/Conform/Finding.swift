@@ -2,7 +2,7 @@
 // bytes tell: lost, mixed, reordered, repeated and altered are different mistakes of a server.
 
 /// The kinds of mistake.
-public enum Fault: String, Sendable {
+public enum Fault: String, CaseIterable, Sendable {
     /// Bytes are missing in the middle.
     case lost
     /// Bytes of another connection came.

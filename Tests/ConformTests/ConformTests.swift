@@ -1,8 +1,9 @@
-// The conformance suite against servers that are right, and against one for each mistake: the case
-// that is made for it has to fail, and to call it by its name.
+// The conformance suite against servers that are right, or wrong in something that a case is not
+// about; and what it reports. ConformFaultsTests has the servers that a case must find wrong.
 
 import Conform
 import Engine
+import Foundation
 import Net
 import Support
 import Testing
@@ -26,10 +27,6 @@ struct ConformTests {
         return results
     }
 
-    private func faulty(_ fault: EchoFault, _ backend: Backend) throws -> EchoServer {
-        try EchoServer(backend, limits: Limits(connectionsMax: 1000)) { _ in FaultyEcho(fault) }
-    }
-
     private func failures(_ results: [CaseResult]) -> [String] {
         results.filter { $0.finding != nil }.map { TAP.lines($0, number: 1) }
     }
@@ -49,36 +46,18 @@ struct ConformTests {
         #expect(Suite.cases.count > 30)
     }
 
-    /// The server that the faults are built into is right without one.
-    @Test func theFaultyEchoIsRightWithoutAFault() throws {
-        let server = try faulty(.none, .epoll)
-        defer { _ = server.stop() }
-        #expect(failures(run(on: server)) == [])
+    @Test func theReadmeListsTheCases() throws {
+        let text = try String(contentsOfFile: Place.root + "/README.md", encoding: .utf8)
+        let rows = Suite.cases.map { "| `\($0.name)` | \($0.item) | \($0.summary) |" }
+        let missing = rows.filter { !text.contains($0 + "\n") }
+        #expect(missing == [])
     }
 
-    @Test(
-        arguments: Backend.allCases,
-        [
-            (EchoFault.dropsTail, "half-close-100k", Fault.tailLost),
-            (.dropsTail, "half-close-late-4m", .tailLost),
-            (.dropsTail, "fin-with-data", .tailLost),
-            (.mixes, "many-at-once", .mixed),
-            (.resets, "half-close-0", .reset),
-            (.resets, "fin-not-reset", .reset),
-            (.losesByte, "echo-1m", .lost),
-            (.swapsBlocks, "echo-1m", .reordered),
-            (.endsIdle, "idle-then-echo", .closedFirst),
-            (.endsIdle, "idle-from-start", .closedFirst),
-            (.stallsOthers, "unread-stops-nobody", .silent),
-            (.neverStopsReading, "unread-is-bounded", .unlimited),
-        ] as [(EchoFault, String, Fault)]
-    )
-    func aFaultIsNamed(_ backend: Backend, _ wrong: (EchoFault, String, Fault)) throws {
-        let (fault, name, expected) = wrong
-        let server = try faulty(fault, backend)
+    /// The server that the faults are built into is right without one.
+    @Test func theFaultyEchoIsRightWithoutAFault() throws {
+        let server = try EchoServer.faulty(.none, .epoll)
         defer { _ = server.stop() }
-        let result = try #require(run([name], on: server).first)
-        #expect(result.finding?.fault == expected, "\(TAP.lines(result, number: 1))")
+        #expect(failures(run(on: server)) == [])
     }
 
     /// What a fault does not touch passes: the cases are about one thing each.
@@ -87,7 +66,7 @@ struct ConformTests {
         (.endsIdle, "half-close-4m"), (.stallsOthers, "many-at-once"),
     ])
     func othersPass(_ fault: EchoFault, _ name: String) throws {
-        let server = try faulty(fault, .epoll)
+        let server = try EchoServer.faulty(fault, .epoll)
         defer { _ = server.stop() }
         #expect(failures(run([name], on: server)) == [])
     }
@@ -100,7 +79,7 @@ struct ConformTests {
     }
 
     @Test func reportsAreWellFormed() throws {
-        let server = try faulty(.losesByte, .epoll)
+        let server = try EchoServer.faulty(.losesByte, .epoll)
         defer { _ = server.stop() }
         let results = run(["echo-1", "echo-1m"], on: server)
         try #require(results.count == 2)

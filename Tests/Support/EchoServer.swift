@@ -98,6 +98,15 @@ public final class EchoServer: Sendable {
         address = group.addresses[0]
     }
 
+    /// Starts one with a fault. Clients that it fails are not waited for at its stop.
+    public static func faulty(_ fault: EchoFault, _ backend: Backend) throws -> EchoServer {
+        try EchoServer(
+            backend,
+            limits: Limits(connectionsMax: 1000),
+            adjust: { $0.policy.drainNanoseconds = 50_000_000 }
+        ) { _ in FaultyEcho(fault) }
+    }
+
     /// Every address, where it listens on several.
     public var addresses: [SocketAddress] { group.addresses }
 

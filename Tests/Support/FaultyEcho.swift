@@ -4,27 +4,6 @@
 
 public import Engine
 
-/// What a faulty echo does wrong.
-public enum EchoFault: String, CaseIterable, Sendable {
-    case none
-    /// At the client's FIN, what was not sent yet is dropped.
-    case dropsTail
-    /// A connection's third receive goes to another connection, if there is one.
-    case mixes
-    /// At the client's FIN the connection is reset.
-    case resets
-    /// One byte in the middle of a large receive is left out.
-    case losesByte
-    /// Two blocks in the middle of a large receive change places.
-    case swapsBlocks
-    /// A connection that was silent for 200 ms is ended.
-    case endsIdle
-    /// While one client does not read, nobody gets anything.
-    case stallsOthers
-    /// Reading goes on for a client that does not read.
-    case neverStopsReading
-}
-
 /// An echo by copying.
 public struct FaultyEcho: Handler, ~Copyable {
     public static var produces: Bool { true }
@@ -33,20 +12,28 @@ public struct FaultyEcho: Handler, ~Copyable {
         var bytes: [UInt8] = []
         var taken = 0
         var receives = 0
+        /// All bytes that have arrived.
+        var arrived = 0
+        var openedAt: UInt64
+        var activeAt: UInt64
         var sendsFrom: UInt64 = 0
-        var activeAt: UInt64 = 0
         var peerHasFinished = false
         var isPaused = false
+        var isServed = true
 
         var count: Int { bytes.count - taken }
     }
 
     private static let pauseBytes = 1 << 20
-    private static let holdNanoseconds: UInt64 = 2_000_000
-    private static let idleNanoseconds: UInt64 = 200_000_000
+    private static let overflowBytes = 1 << 18
+    private static let blockBytes = 4096
+    private static let smallBytes = 8192
+    private static let dripBytes = 64
+    private static let millisecond: UInt64 = 1_000_000
 
     private let fault: EchoFault
     private var backlogs: [ConnectionID: Backlog] = [:]
+    private var leakedSlots = 0
 
     /// An echo with a fault.
     public init(_ fault: EchoFault) { self.fault = fault }
@@ -58,7 +45,13 @@ public struct FaultyEcho: Handler, ~Copyable {
         tag: UInt32,
         _ effects: inout Effects
     ) {
-        backlogs[connection] = Backlog(activeAt: effects.now)
+        var backlog = Backlog(openedAt: effects.now, activeAt: effects.now)
+        backlog.isServed = leakedSlots < (fault == .leaksEnded ? 80 : 8)
+        if fault == .greets {
+            backlog.bytes = [0x21]
+            effects.produce(on: connection)
+        }
+        backlogs[connection] = backlog
     }
 
     public mutating func received(
@@ -66,37 +59,49 @@ public struct FaultyEcho: Handler, ~Copyable {
         on connection: ConnectionID,
         _ effects: inout Effects
     ) -> Verdict {
-        let copy = bytes.withUnsafeBytes { Array($0) }
-        backlogs[connection]!.receives += 1
-        backlogs[connection]!.activeAt = effects.now
-        backlogs[connection]!.sendsFrom = effects.now + FaultyEcho.holdNanoseconds
+        guard backlogs[connection]!.isServed else { return .consume }
+        // Taken out while it changes: an array that two hold would be copied.
+        var backlog = backlogs.removeValue(forKey: connection)!
+        backlog.receives += 1
+        backlog.activeAt = effects.now
+        if fault == .dropsTail { backlog.sendsFrom = effects.now + 20 * FaultyEcho.millisecond }
+        let kept = spoiled(bytes.withUnsafeBytes { Array($0) }, backlog)
+        backlog.arrived += bytes.byteCount
         var target = connection
-        if fault == .mixes, backlogs[connection]!.receives == 3 {
-            target = backlogs.keys.first { $0 != connection } ?? connection
-        }
-        backlogs[target]!.bytes += spoiled(copy)
-        if fault != .dropsTail { effects.produce(on: target) }
-        if fault != .neverStopsReading, !backlogs[connection]!.isPaused,
-            backlogs[connection]!.count > FaultyEcho.pauseBytes
-        {
-            backlogs[connection]!.isPaused = true
+        if fault == .mixes, backlog.receives == 3 { target = backlogs.keys.first ?? connection }
+        if target == connection { backlog.bytes += kept } else { backlogs[target]!.bytes += kept }
+        effects.produce(on: target)
+        if fault != .neverStopsReading, !backlog.isPaused, backlog.count > FaultyEcho.pauseBytes {
+            backlog.isPaused = true
             effects.pause(connection)
         }
+        backlogs[connection] = backlog
         return .consume
     }
 
-    private func spoiled(_ bytes: [UInt8]) -> [UInt8] {
-        guard bytes.count >= 8192 else { return bytes }
-        var bytes = bytes
+    /// What is kept of a receive.
+    private func spoiled(_ bytes: [UInt8], _ backlog: Backlog) -> [UInt8] {
+        let isLarge = bytes.count >= 8192
         switch fault {
-        case .losesByte: bytes.remove(at: bytes.count / 2)
-        case .swapsBlocks:
-            let first = bytes[1024..<2048]
-            bytes.replaceSubrange(1024..<2048, with: bytes[2048..<3072])
-            bytes.replaceSubrange(2048..<3072, with: first)
-        default: break
+        case .losesByte where isLarge:
+            return Array(bytes[..<(bytes.count / 2)] + bytes[(bytes.count / 2 + 1)...])
+        case .swapsBlocks where isLarge:
+            return Array(
+                bytes[..<1024] + bytes[2048..<3072] + bytes[1024..<2048] + bytes[3072...]
+            )
+        case .repeats where backlog.receives % 50 == 0: return bytes + bytes
+        case .stripsHighBit: return bytes.map { $0 & 0x7f }
+        case .cutsAtBlocks:
+            let room = FaultyEcho.blockBytes - backlog.arrived % FaultyEcho.blockBytes
+            return Array(bytes.prefix(room))
+        case .dropsOverflow:
+            let isLeftOut = backlog.receives % 2 == 0 && backlog.count > FaultyEcho.overflowBytes
+            return isLeftOut ? [] : bytes
+        case .dropsEarly:
+            let isEarly = backlog.activeAt < backlog.openedAt + 100 * FaultyEcho.millisecond
+            return isEarly ? [] : bytes
+        default: return bytes
         }
-        return bytes
     }
 
     public mutating func produce(
@@ -106,15 +111,14 @@ public struct FaultyEcho: Handler, ~Copyable {
     ) -> Int {
         guard var backlog = backlogs.removeValue(forKey: connection) else { return 0 }
         defer { backlogs[connection] = backlog }
-        if fault == .dropsTail, effects.now < backlog.sendsFrom { return 0 }
-        if fault == .stallsOthers, backlogs.values.contains(where: \.isPaused) { return 0 }
-        let count = min(bytes.byteCount, backlog.count)
-        for index in 0..<count {
-            bytes.storeBytes(
-                of: backlog.bytes[backlog.taken + index],
-                toByteOffset: index,
-                as: UInt8.self
-            )
+        if mustWait(backlog, effects.now) { return 0 }
+        var count = min(bytes.byteCount, backlog.count)
+        if fault == .drips {
+            count = min(count, FaultyEcho.dripBytes)
+            backlog.sendsFrom = effects.now + FaultyEcho.millisecond
+        }
+        bytes.withUnsafeMutableBytes {
+            $0.copyBytes(from: backlog.bytes[backlog.taken..<(backlog.taken + count)])
         }
         backlog.taken += count
         if backlog.taken == backlog.bytes.count {
@@ -129,17 +133,34 @@ public struct FaultyEcho: Handler, ~Copyable {
         return count
     }
 
+    /// Whether a fault keeps a connection's bytes back for now.
+    private func mustWait(_ backlog: Backlog, _ now: UInt64) -> Bool {
+        switch fault {
+        case .dropsTail, .drips: now < backlog.sendsFrom
+        case .stallsOthers: backlogs.values.contains(where: \.isPaused)
+        case .holdsSmall: backlog.count < FaultyEcho.smallBytes && !backlog.peerHasFinished
+        default: false
+        }
+    }
+
     public mutating func peerFinished(_ connection: ConnectionID, _ effects: inout Effects) {
-        backlogs[connection]!.peerHasFinished = true
+        guard var backlog = backlogs[connection], backlog.isServed else { return }
         switch fault {
         case .resets: effects.abort(connection)
+        case .neverFinishes: return
         case .dropsTail:
-            backlogs[connection]!.bytes = []
-            backlogs[connection]!.taken = 0
+            backlog.bytes = []
+            backlog.taken = 0
             effects.finish(connection)
         default:
-            if backlogs[connection]!.count == 0 { effects.finish(connection) }
+            if backlog.count == 0 {
+                effects.finish(connection)
+            } else {
+                effects.produce(on: connection)
+            }
         }
+        backlog.peerHasFinished = true
+        backlogs[connection] = backlog
     }
 
     public mutating func closed(
@@ -148,23 +169,28 @@ public struct FaultyEcho: Handler, ~Copyable {
         _ effects: inout Effects
     ) {
         backlogs[connection] = nil
+        switch (fault, end.termination) {
+        case (.leaksEnded, .peerFinished), (.leaksReset, .peerReset): leakedSlots += 1
+        default: break
+        }
     }
 
     /// Every millisecond, for those faults that need time.
     public mutating func woke(_ effects: inout Effects) {
         for (connection, backlog) in backlogs {
-            if fault == .endsIdle {
-                guard effects.now > backlog.activeAt + FaultyEcho.idleNanoseconds else { continue }
-                effects.finish(connection)
-            } else if backlog.count > 0 {
-                effects.produce(on: connection)
+            let isIdle = effects.now > backlog.activeAt + 200 * FaultyEcho.millisecond
+            switch (fault == .endsIdle, isIdle, backlog.count > 0) {
+            case (true, true, true): effects.abort(connection)
+            case (true, true, false): effects.finish(connection)
+            case (false, _, true): effects.produce(on: connection)
+            default: break
             }
         }
         wakeSoon(&effects)
     }
 
     private func wakeSoon(_ effects: inout Effects) {
-        guard [.dropsTail, .endsIdle, .stallsOthers].contains(fault) else { return }
-        effects.wake(at: effects.now + 1_000_000)
+        guard [.dropsTail, .endsIdle, .stallsOthers, .drips].contains(fault) else { return }
+        effects.wake(at: effects.now + FaultyEcho.millisecond)
     }
 }
