@@ -41,9 +41,15 @@ $(SUPPORT)/allocation-counter.so: Tests/Support/allocation-counter.c
 	@mkdir -p $(SUPPORT)
 	cc -O2 -Wall -Wextra -Werror -shared -fPIC -o $@ $<
 
+# Nothing but the standard library, so nothing is fetched, and no cache of the user's is touched.
+$(SUPPORT)/go-echo: Tests/Support/go-echo/main.go | setup
+	@mkdir -p $(SUPPORT)
+	GO111MODULE=off GOFLAGS= GOPATH=$(abspath $(SUPPORT)/go) GOCACHE=$(abspath $(SUPPORT)/go-cache) \
+		CGO_ENABLED=0 go build -o $@ $<
+
 test: build codegen unit ## Build, and run every test
 
-unit: setup debug $(SUPPORT)/allocation-counter.so ## Run the tests (TEST=name runs some of them)
+unit: setup debug $(SUPPORT)/allocation-counter.so $(SUPPORT)/go-echo ## Run the tests (TEST=name runs some of them)
 	swift test --no-parallel $(if $(TEST),--filter '$(TEST)',--skip SoakTests)
 
 test-slow: build debug ## Run the long bars of the reliability table, as CI does

@@ -87,7 +87,7 @@ let package = Package(
             name: "Support",
             dependencies: ["Engine", "Net", "Services"],
             path: "Tests/Support",
-            exclude: ["allocation-counter.c"],
+            exclude: ["allocation-counter.c", "go-echo"],
             swiftSettings: strict
         ),
         .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: strict),

@@ -13,6 +13,7 @@ needs=(
     "setpriv:util-linux"
     "ncat:ncat"
     "socat:socat"
+    "go:golang-go"
 )
 
 missing=()

@@ -27,9 +27,9 @@ private final class Peer {
 
     deinit { program.signal(SIGTERM) }
 
-    func conform(_ names: [String]) throws -> Ended {
+    func conform(_ names: [String], _ options: [String] = []) throws -> Ended {
         try Program(
-            ["ringload", "conform", address] + names.flatMap { ["--case", $0] }
+            ["ringload", "conform", address] + names.flatMap { ["--case", $0] } + options
         ).wait(seconds: 100)
     }
 }
@@ -82,6 +82,25 @@ struct ConformPeersTests {
         #expect(lines.filter { $0.hasPrefix("ok ") }.count == count)
         #expect(junit.text.contains("tests=\"\(count)\" failures=\"0\""))
         #expect(try server.stop().status == 0)
+    }
+
+    @Test(.enabled(if: Place.hasGoEcho))
+    func goPasses() throws {
+        let peer = try Peer([Place.goEcho, "127.0.0.1:PORT", "read"])
+        let ended = try peer.conform([])
+        #expect(ended.status == 0, "\(ended.output)")
+    }
+
+    /// What Go's io.Copy does by itself. splice(2) gives nothing from an urgent byte on
+    /// (tcp_read_sock in tcp.c), so whatever such a server is sent after one stays unread for good.
+    @Test(.enabled(if: Place.hasGoEcho))
+    func goPassesBySpliceButForTheUrgentByte() throws {
+        let peer = try Peer([Place.goEcho, "127.0.0.1:PORT"])
+        let ended = try peer.conform(try names(without: ["urgent-byte"]))
+        #expect(ended.status == 0, "\(ended.output)")
+        let failed = try peer.conform(["urgent-byte"], ["--timeout", "1s"])
+        #expect(failed.status == 3)
+        #expect(failed.output.contains("  fault: silent"))
     }
 
     /// cat with the socket as its input and output, as inetd would run it: the plainest echo.

@@ -11,11 +11,14 @@ public enum Place {
     public static let binaries =
         ProcessInfo.processInfo.environment["RINGBACK_BINARIES"] ?? root + "/.build/release"
     public static let allocationCounter = root + "/.build-support/allocation-counter.so"
+    public static let goEcho = root + "/.build-support/go-echo"
 
     public static var hasBinaries: Bool {
         FileManager.default.isExecutableFile(atPath: binaries + "/ringback")
             && FileManager.default.isExecutableFile(atPath: binaries + "/ringload")
     }
+
+    public static var hasGoEcho: Bool { FileManager.default.isExecutableFile(atPath: goEcho) }
 }
 
 /// A program that has ended.
