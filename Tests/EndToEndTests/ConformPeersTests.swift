@@ -84,6 +84,22 @@ struct ConformPeersTests {
         #expect(try server.stop().status == 0)
     }
 
+    /// By IPv6, and by IPv4 at an address that takes both.
+    @Test(
+        .enabled(if: Place.hasIPv6),
+        arguments: ["uring", "epoll"],
+        [("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1")]
+    )
+    func ringbackPassesByIPv6(_ backend: String, _ place: (listen: String, host: String)) throws {
+        let server = try Server(["--backend", backend], listen: place.listen)
+        let ended = try Program(["ringload", "conform", "\(place.host):\(server.port)"])
+            .wait(seconds: 100)
+        #expect(ended.status == 0, "\(ended.output)")
+        let both = ["[::1]:\(server.port)", "--case", "half-close-4m", "--case", "churn"]
+        #expect(try Program(["ringload", "conform"] + both).wait().status == 0)
+        #expect(try server.stop().status == 0)
+    }
+
     @Test(.enabled(if: Place.hasGoEcho))
     func goPasses() throws {
         let peer = try Peer([Place.goEcho, "127.0.0.1:PORT", "read"])

@@ -19,6 +19,12 @@ public enum Place {
     }
 
     public static var hasGoEcho: Bool { FileManager.default.isExecutableFile(atPath: goEcho) }
+
+    /// Whether the loopback has its IPv6 address; a container's may not.
+    public static var hasIPv6: Bool {
+        let addresses = try? String(contentsOfFile: "/proc/net/if_inet6", encoding: .utf8)
+        return addresses?.contains("00000000000000000000000000000001 ") ?? false
+    }
 }
 
 /// A program that has ended.
@@ -111,7 +117,8 @@ public final class Server {
         program = try Program(command, environment: environment)
         let deadline = Date().addingTimeInterval(20)
         while true {
-            if let match = program.errorsSoFar.firstMatch(of: /echo on ([0-9.]+):(\d+)/),
+            let line = /echo on ([0-9.]+|\[[^\]]+\]):(\d+)/
+            if let match = program.errorsSoFar.firstMatch(of: line),
                 let number = UInt16(match.2)
             {
                 host = String(match.1)
