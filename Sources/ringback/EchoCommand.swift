@@ -133,6 +133,7 @@ struct EchoCommand: ParsableCommand {
         let first = addresses[0]
         return "echo on \(places) by \(chosen.explanation), \(workers)"
             + (plan.cpus.isEmpty ? "" : ", pinned")
+            + (plan.registersFiles ? ", registered files" : "")
             + "; try: nc \(first.hostForPeople) \(first.port)"
     }
 }

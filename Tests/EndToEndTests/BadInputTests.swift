@@ -22,6 +22,11 @@ struct BadInputTests {
         (["ringback", "echo", "--backend", "kqueue"], "kqueue"),
         (["ringback", "echo", "--max-connections", "0"], "must be at least 1"),
         (["ringback", "echo", "--max-connections", "90000000"], "ulimit -Hn"),
+        (["ringback", "echo", "--backend", "epoll", "--registered-files"], "needs io_uring"),
+        (
+            ["ringback", "echo", "--registered-files", "--max-connections", "90000000"],
+            "ulimit -Hn"
+        ),
         (["ringload", "rr"], "Missing expected argument"),
         (["ringload", "rr", "127.0.0.1"], "has no port"),
         (["ringload", "rr", "127.0.0.1:1", "--size", "0"], "0"),

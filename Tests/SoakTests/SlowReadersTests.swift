@@ -14,12 +14,7 @@ struct SlowReadersTests {
     @Test(arguments: ["uring", "epoll"])
     func slowReadersAreBounded(_ backend: String) throws {
         let server = try Server(["--backend", backend, "--workers", "1"])
-        let path = "/proc/\(server.program.identifier)/statm"
-        func residentBytes() throws -> Int {
-            let fields = try String(contentsOfFile: path, encoding: .utf8).split(separator: " ")
-            return (Int(fields[1]) ?? 0) * 4096
-        }
-        let before = try residentBytes()
+        let before = try server.residentBytes()
         let target = try SocketAddress(parsing: server.address)
         let pattern = randomBytes(1 << 16, seed: 77)
         let readers = try (0..<Self.count).map { number in
@@ -35,7 +30,7 @@ struct SlowReadersTests {
         while Date() < sendingUntil {
             for reader in readers { try reader.sendSome() }
         }
-        let growth = try residentBytes() - before
+        let growth = try server.residentBytes() - before
         let stuck = readers.reduce(0) { $0 + $1.sent }
         let limit = Self.count * (64 << 10) + (16 << 20)
         var verified = 0

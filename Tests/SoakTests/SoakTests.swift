@@ -55,12 +55,6 @@ struct SoakTests {
         try SocketAddress(parsing: server.address)
     }
 
-    private func residentBytes(_ server: Server) throws -> Int {
-        let path = "/proc/\(server.program.identifier)/statm"
-        let fields = try String(contentsOfFile: path, encoding: .utf8).split(separator: " ")
-        return (Int(fields[1]) ?? 0) * 4096
-    }
-
     private func descriptorCount(_ server: Server) throws -> Int {
         try FileManager.default
             .contentsOfDirectory(atPath: "/proc/\(server.program.identifier)/fd").count
@@ -122,10 +116,10 @@ struct SoakTests {
         let server = try Server(["--backend", backend, "--workers", "1"])
         let active = ["--connections", "500", "--duration", "2s", "--warmup", "500ms"]
         let alone = try Report(run(server, active).output)
-        let before = try residentBytes(server)
+        let before = try server.residentBytes()
         let idle = try (0..<5000).map { _ in try TestClient(target(server)) }
         usleep(300_000)
-        let each = Double(try residentBytes(server) - before) / 5000
+        let each = Double(try server.residentBytes() - before) / 5000
         let together = try Report(run(server, active).output)
         #expect(together.isExact)
         #expect(together.number("errors", "reset") + together.number("errors", "unanswered") == 0)
@@ -151,12 +145,12 @@ struct SoakTests {
         let count = length(100_000, full: 5_000_000)
         try connectMany(target, 5000)
         usleep(200_000)
-        let (descriptors, memory) = (try descriptorCount(server), try residentBytes(server))
+        let (descriptors, memory) = (try descriptorCount(server), try server.residentBytes())
         let start = Date()
         try connectMany(target, count)
         let seconds = Date().timeIntervalSince(start)
         usleep(300_000)
-        let growth = try residentBytes(server) - memory
+        let growth = try server.residentBytes() - memory
         print(
             "R4 backend=\(backend) connections=\(count) per_second=\(Int(Double(count) / seconds)) "
                 + "rss_growth=\(growth) descriptors=\(try descriptorCount(server) - descriptors)"

@@ -61,6 +61,7 @@ public final class Program {
     deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 
     public var identifier: Int32 { process.processIdentifier }
+    public var outputSoFar: String { output.text }
     public var errorsSoFar: String { errors.text }
 
     /// Sends a signal.
@@ -136,6 +137,13 @@ public final class Server {
     public struct NotReady: Error { public let said: String }
 
     public var address: String { "\(host):\(port)" }
+
+    /// The memory that it has in use.
+    public func residentBytes() throws -> Int {
+        let path = "/proc/\(program.identifier)/statm"
+        let fields = try String(contentsOfFile: path, encoding: .utf8).split(separator: " ")
+        return (Int(fields[1]) ?? 0) * 4096
+    }
 
     /// The descriptors of its connections: every socket that it did not have when it began.
     public func connections() throws -> Set<String> {
