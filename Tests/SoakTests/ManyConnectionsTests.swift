@@ -1,5 +1,5 @@
-// R3 on demand: 100,000 idle connections on one server, held in the tables of several rings, since a
-// process has no descriptors for them. Too long and too large for CI.
+// R3 on demand: 100,000 idle connections on one server, held in the tables of several rings, since
+// a process has no descriptors for them. Too long and too large for CI.
 
 import Foundation
 import Net
