@@ -69,6 +69,17 @@ struct BufferPool: ~Copyable {
         records.deallocate()
     }
 
+    /// How many buffers connections may still come to hold before all that is left is the reserve:
+    /// a quarter, for those who hold none. Below zero when that is begun.
+    var beyondReserve: Int {
+        @inline(__always) get { freeCount &+ kernelCount &- bufferCount / 4 }
+    }
+
+    /// Whether the reserve is all that is left, or less.
+    var areScarce: Bool {
+        @inline(__always) get { beyondReserve <= 0 }
+    }
+
     subscript(_ buffer: BufferID) -> Record {
         @inline(__always) unsafeAddress { UnsafePointer(records + Int(buffer.rawValue)) }
         @inline(__always) unsafeMutableAddress { records + Int(buffer.rawValue) }

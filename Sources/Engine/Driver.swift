@@ -45,6 +45,9 @@ public protocol Driver: ~Copyable {
     /// How many buffers may be ready for receivers at most, as things are.
     func supplyMax(_ state: borrowing WorkerState) -> Int
 
+    /// Whether a send tries at once. Then one that is under way has found that the peer's window is
+    /// full; otherwise it may only be waiting for its turn.
+    static var sendsAtOnce: Bool { get }
     /// Sends the first buffers of the outbox. Sets `.sending` where the outcome comes as `.sent`.
     mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome
 

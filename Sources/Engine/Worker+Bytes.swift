@@ -76,10 +76,12 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         state.connections[target].feeder = state.connections.id(of: source)
         if !flags.contains(.sending) {
             send(target)
-        } else if state.connections[target].outbox.byteCount > UInt32(state.limits.pendingBytesMax),
-            state.connections[target].sendTurn != state.turn
+        } else if D.sendsAtOnce || state.connections[target].sendTurn != state.turn,
+            state.buffers.areScarce
+                || state.connections[target].outbox.byteCount > UInt32(state.limits.pendingBytesMax)
         {
-            // A send that began in an earlier turn has not completed: the peer does not read.
+            // What was tried has not completed: the peer does not read. Where buffers are scarce,
+            // the rest of them is for those who do.
             throttle(source)
         }
     }
@@ -189,6 +191,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         receiveIfWanted(feeder)
     }
 
+    /// Whether what a connection has received is what it has still to send: then its being sent
+    /// resumes the connection.
+    private func waitsForItself(_ slot: UInt32) -> Bool {
+        !state.connections[slot].outbox.isEmpty
+            && state.connections[slot].feeder == state.connections.id(of: slot)
+    }
+
     // ---- want of buffers ----
 
     /// A receive found no buffer: the connection waits its turn.
@@ -212,6 +221,9 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// buffer would only starve the next. Where no more come home from one turn to the next, what
     /// is there has to do: the rest may be held for long. On epoll each takes one, and all that fit
     /// are let in.
+    ///
+    /// Where buffers are scarce, those who hold some already wait until these have left: so readers
+    /// that do not read keep a part of the pool, and the rest goes round among the others.
     mutating func feedStarved() {
         let ready = driver.supplyReceivers(&state)
         let few = max(1, driver.supplyMax(state) * D.buffersPerReceiver / 64)
@@ -219,6 +231,10 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             var share = max(1, ready / D.buffersPerReceiver)
             while share > 0, driver.hasRoom, let slot = starvedReceivers.popFirst() {
                 guard state.connections[slot].flags.contains(.open) else { continue }
+                if state.buffers.areScarce, waitsForItself(slot) {
+                    throttle(slot)
+                    continue
+                }
                 receiveIfWanted(slot)
                 share -= 1
             }

@@ -23,8 +23,8 @@ struct VanishedPeerTests {
         )
     }
 
-    /// Runs a client, makes it vanish when it has been echoed to, and returns the stop report once
-    /// the connection has ended.
+    /// Runs a client, a line of bash that ends in one process; makes it vanish when it has been
+    /// echoed to, and returns the stop report once the connection has ended.
     private func report(_ server: Server, client line: String) throws -> String {
         let client = try Program(
             network.besideClient + ["bash", "-c", line, "-", "\(server.port)"]
@@ -43,7 +43,7 @@ struct VanishedPeerTests {
         let server = try serve("--backend", backend, "--keepalive", "1s,1s,2")
         let report = try report(
             server,
-            client: "{ echo hello; sleep 60; } | nc \(Network.serverHost) $1"
+            client: "exec 3<>/dev/tcp/\(Network.serverHost)/$1; echo >&3; exec sleep 60"
         )
         #expect(report.contains("ends: keepalive=1\n"), "\(report)")
     }

@@ -5,7 +5,6 @@ import Engine
 import Glibc
 import Load
 import Net
-import Services
 import Support
 import Testing
 
@@ -176,11 +175,9 @@ struct ConformanceTests {
     }
 
     /// More clients than fit wait in the listener's queue, and are served when others leave.
-    @Test(arguments: Backend.allCases, [3, 5000])
-    func letsClientsWaitForRoom(_ backend: Backend, _ room: Int) throws {
-        let server = try EchoServer(backend, limits: Limits(connectionsMax: room)) { _ in
-            EchoService()
-        }
+    @Test(arguments: Interface.allCases, [3, 5000])
+    func letsClientsWaitForRoom(_ interface: Interface, _ room: Int) throws {
+        let server = try EchoServer(interface) { $0.limits = Limits(connectionsMax: room) }
         let first = try (0..<room).map { _ in try TestClient(server.address) }
         for client in first {
             try client.send([1])
@@ -197,12 +194,10 @@ struct ConformanceTests {
     }
 
     /// A stop ends, whatever is being accepted at that moment.
-    @Test(arguments: Backend.allCases, [3, 5000])
-    func stopsDuringAConnectStorm(_ backend: Backend, _ room: Int) throws {
+    @Test(arguments: Interface.allCases, [3, 5000])
+    func stopsDuringAConnectStorm(_ interface: Interface, _ room: Int) throws {
         for _ in 0..<10 {
-            let server = try EchoServer(backend, limits: Limits(connectionsMax: room)) { _ in
-                EchoService()
-            }
+            let server = try EchoServer(interface) { $0.limits = Limits(connectionsMax: room) }
             let address = server.address
             let storm = try Thread(name: "storm") {
                 for _ in 0..<400 { _ = try? TestClient(address, timeoutSeconds: 1) }

@@ -144,6 +144,8 @@ public struct EpollDriver: Driver, ~Copyable {
 
     public static var buffersPerReceiver: Int { 1 }
 
+    public static var sendsAtOnce: Bool { true }
+
     @inline(__always)
     public func canReceive(_ state: borrowing WorkerState) -> Bool { true }
 

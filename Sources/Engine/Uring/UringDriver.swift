@@ -60,7 +60,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
             bufferBytes: state.limits.bufferBytes,
             bufferCount: state.limits.bufferCount - state.buffersKept
         )
-        offerBuffers(&state)
+        offerBuffers(atLeast: 0, &state)
         watchDoorbell()
     }
 
@@ -229,7 +229,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     @inline(__always)
     public mutating func wait(until deadline: UInt64?, isIdle: Bool, _ state: inout WorkerState) {
-        offerBuffers(&state)
+        offerBuffers(atLeast: 0, &state)
         var failure: Errno?
         if isIdle {
             let now = deadline == nil ? 0 : ring.now()
@@ -253,10 +253,13 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         }
     }
 
-    /// Keeps the kernel supplied, with the most recently used buffers first.
+    /// Keeps the kernel supplied, with the most recently used buffers first. What was offered
+    /// anyone may take, so the reserve is not: of it, those get `atLeast` a few who are let in
+    /// after they have found none.
     @inline(__always)
-    private mutating func offerBuffers(_ state: inout WorkerState) {
-        while state.buffers.kernelCount < supply.bufferCount,
+    private mutating func offerBuffers(atLeast least: Int, _ state: inout WorkerState) {
+        let count = max(least, min(supply.bufferCount, state.buffers.beyondReserve))
+        while state.buffers.kernelCount < count,
             state.buffers.freeCount > state.buffersKept || state.buffers.kernelCount == 0,
             let buffer = state.buffers.takeForKernel()
         {
@@ -273,6 +276,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     public static var buffersPerReceiver: Int { 8 }
 
+    public static var sendsAtOnce: Bool { false }
+
     @inline(__always)
     public func canReceive(_ state: borrowing WorkerState) -> Bool {
         // Free buffers are offered before the receive is handed over.
@@ -280,7 +285,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     }
 
     public mutating func supplyReceivers(_ state: inout WorkerState) -> Int {
-        offerBuffers(&state)
+        // The reserve is given out one by one: whoever gets of it may turn out not to read.
+        offerBuffers(atLeast: state.buffers.areScarce ? 1 : UringDriver.buffersPerReceiver, &state)
         return state.buffers.kernelCount
     }
 
