@@ -89,11 +89,21 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
 
     /// Runs until it is stopped and every connection has ended.
     consuming func run() -> Counters {
+        start()
+        while !isDone { turn() }
+        return end()
+    }
+
+    /// What precedes the first turn.
+    mutating func start() {
         refreshClock()
         attendAllListeners()
         handler.started(&effects)
         applyEffects()
-        while !isDone { turn() }
+    }
+
+    /// What follows the last turn.
+    consuming func end() -> Counters {
         // The last closes are still to be handed over.
         driver.wait(until: nil, isIdle: false, &state)
         handler.stopped()
@@ -105,7 +115,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         return counters
     }
 
-    private var isDone: Bool {
+    var isDone: Bool {
         isStopping && state.connections.count == 0 && !listeners.contains { $0.isOpen }
     }
 
