@@ -107,6 +107,8 @@ public enum Event {
     case accepted(listener: Int, Descriptor)
     /// Accepting is over: it was cancelled, or on an error.
     case acceptEnded(listener: Int, Errno)
+    /// Accepting was to end, and has not.
+    case acceptGoesOn(listener: Int)
     case connected(UInt32)
     case connectFailed(UInt32, Errno)
     /// Bytes have arrived. The receive goes on if the connection's `.receiving` is still set.

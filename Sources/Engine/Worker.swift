@@ -179,6 +179,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         case .sendFailed(let slot, let error): sendFailed(slot, error)
         case .accepted(let index, let descriptor): accepted(index, descriptor)
         case .acceptEnded(let index, let error): acceptEnded(index, error)
+        case .acceptGoesOn(let index): listenersDue.append(UInt32(index))
         case .connected(let slot): connected(slot)
         case .connectFailed(let slot, let error): connectFailed(slot, error)
         case .doorbell: rang()

@@ -33,8 +33,7 @@ extension UringDriver where R: ~Copyable {
                 cancelFailed(token, &state)
                 continue
             case .cancelAccept:
-                // Too late: the accept's own completion is on its way.
-                continue
+                if let event = cancelAcceptFailed(token) { return event }
             case .close:
                 defect("close", completion.result)
             case .installation:
@@ -106,6 +105,16 @@ extension UringDriver where R: ~Copyable {
         if state.connections[token.slot].flags.contains(.aborting) {
             ring.shutdown(state.connections[token.slot].descriptor, .both)
         }
+    }
+
+    /// "Not found" or "too late", as with any cancellation. Where the accept goes on, it may have
+    /// to be asked again.
+    @inline(never)
+    private mutating func cancelAcceptFailed(_ token: Token) -> Event? {
+        let index = Int(token.slot)
+        guard listeners[index].isAccepting else { return nil }
+        listeners[index].isEnding = false
+        return .acceptGoesOn(listener: index)
     }
 
     @inline(never)

@@ -96,7 +96,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         if !listeners[index].isEnding {
             listeners[index].isEnding = true
             let target = Token(operation: .accept, slot: UInt32(index))
-            ring.submit(.cancel(target), token: Token(operation: .cancelAccept))
+            let token = Token(operation: .cancelAccept, slot: UInt32(index))
+            ring.submit(.cancel(target), token: token)
         }
         return false
     }
