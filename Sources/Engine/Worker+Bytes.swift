@@ -176,9 +176,11 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     // ---- back-pressure ----
 
     private mutating func throttle(_ slot: UInt32) {
-        guard !state.connections[slot].flags.contains(.throttled) else { return }
-        state.counters.throttled += 1
-        state.connections[slot].flags.insert(.throttled)
+        if !state.connections[slot].flags.contains(.throttled) {
+            state.counters.throttled += 1
+            state.connections[slot].flags.insert(.throttled)
+        }
+        // Again where bytes come though it is throttled: the cancellation may have missed.
         if state.connections[slot].flags.contains(.receiving) { driver.stopReceiving(slot, &state) }
     }
 
