@@ -16,6 +16,9 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
+/// Faults that can be put back exist in debug builds alone (`Engine/KnownFault.swift`).
+let bugBank: [SwiftSetting] = [.define("BUGBANK", .when(configuration: .debug))]
+
 /// Every C target: the usual warnings, and they are errors too.
 let strictC: [CSetting] = [
     .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
@@ -45,7 +48,11 @@ let package = Package(
 
         .target(name: "URing", dependencies: ["CURing", "Net"], swiftSettings: strict),
         .target(name: "Net", dependencies: ["CLinux"], swiftSettings: strict),
-        .target(name: "Engine", dependencies: ["URing", "Net"], swiftSettings: strict),
+        .target(
+            name: "Engine",
+            dependencies: ["URing", "Net"],
+            swiftSettings: strict + bugBank
+        ),
         .target(name: "Services", dependencies: ["Engine"], swiftSettings: strict),
         .target(
             name: "Measure",

@@ -34,7 +34,9 @@ enum ErrnoPolicy: Equatable {
     /// The policy for an error of accepting. Network errors of the new connection itself are
     /// reported there too (accept(2)), and concern nobody else.
     static func ofAccept(_ error: Errno) -> ErrnoPolicy {
-        switch error {
+        if KnownFault.acceptWithoutPause.isBack, error == .tooManyFiles { return .again }
+        if KnownFault.brokenListenerAsked.isBack, error == .invalidArgument { return .again }
+        return switch error {
         case .tooManyFiles, .tooManyFilesInSystem, .noBufferSpace, .outOfMemory: .overload
         case .badDescriptor, .badAddress, .notSocket, .invalidArgument, .notSupported: .defect
         default: .again

@@ -98,11 +98,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             return emptyAndClose(index)
         }
         let room = state.connections.room
-        guard !listeners[index].isPaused, room > 0, takesAcceptToken() else { return }
+        let isRoom = room > 0 || KnownFault.acceptWithoutRoom.isBack
+        guard !listeners[index].isPaused, isRoom, takesAcceptToken() else { return }
         // A multishot accept takes everything that waits in the queue, so it is used only while all
         // of that would fit; then one at a time.
         let queuedMax = listeners.count * Limits.acceptQueueMax
-        let one = room <= queuedMax || policy.acceptsPerSecond > 0
+        let isShort = room <= queuedMax && !KnownFault.acceptWithoutRoom.isBack
+        let one = isShort || policy.acceptsPerSecond > 0
         driver.accept(listener: index, one: one, &state)
     }
 

@@ -74,7 +74,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         }
         state.buffers.append(buffer, to: &state.connections[target].outbox)
         state.connections[target].feeder = state.connections.id(of: source)
-        if !flags.contains(.sending) {
+        if !flags.contains(.sending) || KnownFault.sendsOverlap.isBack {
             send(target)
         } else if D.sendsAtOnce || state.connections[target].sendTurn != state.turn,
             state.buffers.areScarce
@@ -110,7 +110,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
 
     @inline(__always)
     mutating func sent(_ slot: UInt32, _ byteCount: Int) {
-        account(slot, byteCount)
+        account(slot, KnownFault.shortSendsMissed.isBack ? bytesInFlight(slot) : byteCount)
         let flags = state.connections[slot].flags
         if flags.contains(.aborting) { return closeIfIdle(slot) }
         send(slot)
@@ -133,6 +133,17 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             byteCount: byteCount
         )
         if isShort { state.counters.shortSends &+= 1 }
+    }
+
+    /// Bytes of the send in flight.
+    private func bytesInFlight(_ slot: UInt32) -> Int {
+        var sum = 0
+        var buffer = state.connections[slot].outbox.first
+        for _ in 0..<state.connections[slot].outbox.sendingCount {
+            sum += Int(state.buffers[buffer].byteCount)
+            buffer = state.buffers[buffer].next
+        }
+        return sum
     }
 
     private mutating func continueProducing(_ slot: UInt32) {
@@ -205,6 +216,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// A receive found no buffer: the connection waits its turn.
     mutating func starved(_ slot: UInt32) {
         if state.connections[slot].flags.contains(.aborting) { return closeIfIdle(slot) }
+        if KnownFault.starvedAskAtOnce.isBack { return driver.receive(slot, &state) }
         state.counters.starved += 1
         starvedReceivers.append(slot)
     }

@@ -54,11 +54,14 @@ extension UringDriver where R: ~Copyable {
     ) -> Event? {
         let slot = completion.token.slot
         let current = isCurrent(completion.token, &state)
-        if let number = completion.bufferID {
+        let none: UInt16? = KnownFault.bufferWithoutFlag.isBack ? 0 : nil
+        if let number = completion.bufferID ?? none {
             let byteCount = max(0, Int(completion.result))
             let buffer = state.buffers.received(number, byteCount: byteCount)
             if current, byteCount > 0 {
-                if !completion.hasMore { receiveEnded(slot, &state) }
+                if !completion.hasMore, !KnownFault.endAfterBytesMissed.isBack {
+                    receiveEnded(slot, &state)
+                }
                 return .received(slot, buffer)
             }
             state.buffers.release(buffer)
@@ -90,7 +93,7 @@ extension UringDriver where R: ~Copyable {
     }
 
     @inline(__always)
-    private func receiveEnded(_ slot: UInt32, _ state: inout WorkerState) {
+    func receiveEnded(_ slot: UInt32, _ state: inout WorkerState) {
         state.connections[slot].flags.subtract([.receiving, .receiveEnding])
     }
 

@@ -144,6 +144,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         guard !state.connections[slot].flags.contains(.receiveEnding) else { return }
         state.connections[slot].flags.insert(.receiveEnding)
         cancel(.receive, slot, state)
+        if KnownFault.cancelIsTheEnd.isBack { receiveEnded(slot, &state) }
     }
 
     @inline(__always)
@@ -246,6 +247,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     @inline(never)
     private mutating func noteFailure(_ failure: Errno, _ state: inout WorkerState) {
         switch failure {
+        case .busy where KnownFault.busyIsFatal.isBack: defect("io_uring_enter", -failure.rawValue)
         case .interrupted, .busy, .tryAgain, .outOfMemory:
             // The kernel keeps what it did not take: it is handed over again next turn.
             state.counters.interruptedWaits += 1
@@ -311,7 +313,9 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     /// Whether a completion is for the present owner of its slot; counts it where it is not.
     @inline(__always)
     func isCurrent(_ token: Token, _ state: inout WorkerState) -> Bool {
-        if state.connections.isCurrent(slot: token.slot, generation: token.generation) {
+        if state.connections.isCurrent(slot: token.slot, generation: token.generation)
+            || KnownFault.closedUnderReceive.isBack
+        {
             return true
         }
         state.counters.staleCompletions += 1
