@@ -9,7 +9,7 @@ SHELL := /bin/bash
 SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
 
-.PHONY: help setup build debug run demo test test-slow soak unit codegen format lint bench clean
+.PHONY: help setup build debug run demo test test-slow soak unit simulate bugbank codegen format lint bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,14 @@ test-slow: build debug ## Run the long bars of the reliability table, as CI does
 
 soak: build debug ## The same at full length: hours (SOAK=0.1: a tenth of it; TEST=name: some of it)
 	RINGBACK_SOAK=$(or $(SOAK),1) swift test --no-parallel --filter '$(or $(TEST),SoakTests)'
+
+simulate: setup ## Play 20,000 seeds on a model kernel (SEEDS=n FROM=n; SEED=n DROP=list repeats one)
+	swift build -c release --scratch-path .build-simulate --product simulate
+	@.build-simulate/release/simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000) \
+		--from $(or $(FROM),0)) $(if $(DROP),--drop $(DROP))
+
+bugbank: setup ## Put known faults back one at a time, and see that the simulation catches each
+	swift test --no-parallel --filter BugBankTests
 
 codegen: ## Prove that the hot functions of the release server are clean
 	@scripts/codegen-gate.sh

@@ -97,6 +97,26 @@ let package = Package(
             exclude: ["allocation-counter.c", "go-echo"],
             swiftSettings: strict
         ),
+        .target(
+            name: "Simulation",
+            dependencies: ["Engine", "Net", "Services", "URing"],
+            path: "Tests/Simulation",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "simulate",
+            dependencies: [
+                "Engine", "Simulation", "Support",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Simulate",
+            swiftSettings: strict + bugBank
+        ),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Engine", "Simulation", "Support", "simulate"],
+            swiftSettings: strict + bugBank
+        ),
         .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: strict),
         .testTarget(name: "URingTests", dependencies: ["URing", "Net"], swiftSettings: strict),
         .testTarget(

@@ -1,0 +1,115 @@
+// Simulation: the production worker and driver on a model host, turn by turn. First trouble is made
+// and nothing may go wrong; then there is no more trouble, and everything has to come to its end.
+
+@_spi(Simulation) package import Engine
+import Net
+import Services
+
+/// What came of a run.
+package struct Outcome: Equatable, Sendable {
+    /// What went wrong first; nil where nothing did.
+    package let failure: String?
+    /// A digest of everything that happened: the same for every run of a plan.
+    package let trace: UInt64
+    /// What the worker counted.
+    package let counters: Counters
+}
+
+/// A run of a plan.
+package struct Simulation: ~Copyable {
+    /// More turns than any healthy run takes.
+    private static let turnsMax = 300_000
+    /// Enters in a row that brought nothing: more is a spin.
+    private static let vainEntersMax = 100
+
+    private let host: ModelHost
+    private var worker: SteppedWorker<SimulatedRing, EchoService>
+    private var books: Books
+
+    private init(_ plan: Plan) throws {
+        let control = try StepControl()
+        let host = ModelHost(plan: plan, control: control)
+        worker = try SteppedWorker(
+            ring: SimulatedRing(host),
+            handler: EchoService(),
+            limits: plan.limits,
+            policy: plan.policy,
+            listeners: [Descriptor(rawValue: ModelHost.firstDescriptor)],
+            usesMultishot: plan.usesMultishot,
+            registersFiles: plan.registersFiles,
+            control: control
+        )
+        self.host = host
+        books = Books(plan)
+    }
+
+    /// Runs a plan to its end, or to the first thing that goes wrong.
+    package static func run(_ plan: Plan) throws -> Outcome {
+        var simulation = try Simulation(plan)
+        simulation.worker.start()
+        var turns = 0
+        while turns < turnsMax, simulation.goesOn {
+            simulation.turn()
+            turns += 1
+        }
+        return simulation.close()
+    }
+
+    private var goesOn: Bool { host.failure == nil && !worker.isDone }
+
+    private mutating func turn() {
+        worker.turn()
+        books.check(worker, host)
+        if host.vainEnters > Simulation.vainEntersMax {
+            host.fail("\(host.vainEnters) enters in a row brought nothing")
+        }
+        if host.isSettling {
+            settle()
+        } else if host.timeline.now > host.phaseEndsAt || haveAllEnded || host.deadlocks > 0 {
+            host.settle()
+            host.deadlocks = 0
+        }
+    }
+
+    private var haveAllEnded: Bool { host.clients.allSatisfy { $0.end != nil } }
+
+    /// Waits for the end of all clients, then for that of the service.
+    private mutating func settle() {
+        if host.timeline.now > host.phaseEndsAt {
+            return complain("no end though nobody makes trouble")
+        }
+        let isStuck = host.deadlocks > 20
+        if !haveAllEnded {
+            if isStuck { complain("nothing more will happen") }
+        } else if worker.connectionCount == 0, !host.isStopRequested {
+            books.checkQuiet(worker, host)
+            host.deadlocks = 0
+            host.requestStop()
+        } else if isStuck {
+            complain("the worker waits for nothing")
+        }
+    }
+
+    private func complain(_ what: String) {
+        let waiting = host.clients.filter { $0.end == nil }.map { client in
+            ", client \(client.number) waits with \(client.read) of \(client.sent) bytes back"
+        }
+        host.fail(what + ": \(worker.connectionCount) connections" + waiting.joined())
+    }
+
+    private consuming func close() -> Outcome {
+        let host = host
+        let seen = worker.counters
+        if !worker.isDone { complain("no end after \(seen.turns) turns") }
+        guard host.failure == nil else {
+            return Outcome(failure: host.failure, trace: host.trace, counters: seen)
+        }
+        // The last closes are handed over, and what is on its way to the clients arrives.
+        host.settle()
+        let counters = worker.end()
+        host.letClientsEnd()
+        for client in host.clients { host.judge(client) }
+        Books.checkEnd(counters, host)
+        return Outcome(failure: host.failure, trace: host.trace, counters: counters)
+    }
+}
