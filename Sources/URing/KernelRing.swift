@@ -186,12 +186,17 @@ public struct KernelRing: Ring, ~Copyable {
 
     public mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) {
         // OP_SHUTDOWN always goes to a kernel worker thread: the plain call is cheaper.
-        withPlain(descriptor) {
+        let isDone: Void? = withPlain(descriptor) {
             switch direction {
             case .writing: $0.shutdownWriting()
             case .both: $0.shutdownBoth()
             }
         }
+        guard isDone == nil else { return }
+        precondition(submissionRoom > 0, "the submission queue is full")
+        submissionRoom &-= 1
+        let how = direction == .writing ? SHUT_WR : SHUT_RDWR
+        curing_shutdown(ring, descriptor.rawValue, Int32(how), Token.installation.rawValue)
     }
 
     public mutating func resetOnClose(_ descriptor: Descriptor) {
@@ -199,7 +204,7 @@ public struct KernelRing: Ring, ~Copyable {
     }
 
     public mutating func unreadByteCount(_ descriptor: Descriptor) -> Int {
-        withPlain(descriptor) { $0.unreadByteCount } ?? 0
+        withPlain(descriptor) { $0.unreadByteCount } ?? 1
     }
 
     public mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {

@@ -17,8 +17,9 @@ public struct Token: Equatable, Hashable, Sendable {
     @inline(__always)
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-    /// The ring's own, with which it makes a registered file a descriptor for a moment. Whoever
-    /// finds it among the completions closes the descriptor that it may bring.
+    /// The ring's own, with which it makes a registered file a descriptor for a moment, or shuts it
+    /// down without one. Whoever finds it among the completions closes the descriptor that it may
+    /// bring.
     public static let installation = Token(operation: .max)
 
     /// Packs a token. `slot` must be below `slotLimit`; operation 255 is the ring's.

@@ -54,6 +54,24 @@ struct LifeTests {
         #expect(try server.stop().status == 0)
     }
 
+    /// Registered files get FIN also where the process has no descriptor left to send it by.
+    @Test(.enabled(if: getuid() == 0)) func finLeavesWithoutADescriptor() throws {
+        let server = try Server([
+            "--backend", "uring", "--workers", "1", "--registered-files", "--idle-timeout", "500ms",
+        ])
+        let client = try TestClient(SocketAddress(parsing: server.address))
+        try client.send([7])
+        #expect(try client.receive(exactly: 1) == [7])
+        let folder = "/proc/\(server.program.identifier)/fd"
+        let taken = Set(try FileManager.default.contentsOfDirectory(atPath: folder))
+        let free = try #require((0...1000).first { !taken.contains("\($0)") })
+        let limit = ["prlimit", "--pid", "\(server.program.identifier)", "--nofile=\(free):20000"]
+        #expect(try Program(limit).wait().status == 0)
+        #expect(try client.receiveToEnd() == [])
+        client.finish()
+        #expect(try server.stop().errors.contains("ends: idle=1\n"))
+    }
+
     /// A listener that is destroyed under the service ends it, in order, with a line that says so.
     @Test(.enabled(if: getuid() == 0), arguments: ["uring", "epoll"])
     func losingAListenerEndsTheService(_ backend: String) throws {

@@ -183,6 +183,11 @@ extension ModelHost {
     /// The socket of a system call.
     func socketForCall(_ call: String, _ descriptor: Descriptor) -> ModelSocket? {
         if descriptor.isRegistered, makes(.installFails) { return nil }
+        return openSocketForCall(call, descriptor)
+    }
+
+    /// The socket of a call that needs no descriptor of the process.
+    func openSocketForCall(_ call: String, _ descriptor: Descriptor) -> ModelSocket? {
         let socket = socket(descriptor)
         if socket == nil { fail("\(call) on descriptor \(descriptor.rawValue), which is closed") }
         return socket

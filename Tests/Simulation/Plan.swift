@@ -121,8 +121,7 @@ package struct Plan: Sendable {
         self.seed = seed
         var chance = Chance(seed: seed)
         chooseSizes(&chance)
-        for mischief in Mischief.allCases
-        where mischief != .installFails && chance.happens(500) {
+        for mischief in Mischief.allCases where chance.happens(500) {
             operations.append(.mischief(mischief, perMille: chance.size(upTo: 600)))
         }
         clientCount = chance.size(upTo: 24)

@@ -45,7 +45,8 @@ struct SimulatedRing: Ring, ~Copyable {
     }
 
     mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) {
-        host.socketForCall("shutdown", descriptor)?.shut(direction)
+        // Where no descriptor can be had it is done by a submission: never left out.
+        host.openSocketForCall("shutdown", descriptor)?.shut(direction)
     }
 
     mutating func resetOnClose(_ descriptor: Descriptor) {
@@ -53,7 +54,7 @@ struct SimulatedRing: Ring, ~Copyable {
     }
 
     mutating func unreadByteCount(_ descriptor: Descriptor) -> Int {
-        host.socketForCall("ioctl", descriptor)?.arrived ?? 0
+        host.socketForCall("ioctl", descriptor)?.arrived ?? 1
     }
 
     mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {

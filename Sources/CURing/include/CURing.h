@@ -195,6 +195,15 @@ static inline void curing_cancel(struct curing_ring *r, uint64_t target, uint64_
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
+/// Ends one direction of a socket or both (shutdown(2)), on a thread of the kernel. Success posts
+/// no completion.
+static inline void curing_shutdown(struct curing_ring *r, int fd, int how, uint64_t token) {
+    struct io_uring_sqe *sqe = curing_next(r, token);
+    io_uring_prep_shutdown(sqe, fd, how);
+    curing_set_file(sqe, fd);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
 /// Closes a descriptor. Success posts no completion.
 static inline void curing_close_descriptor(struct curing_ring *r, int fd, uint64_t token) {
     struct io_uring_sqe *sqe = curing_next(r, token);
