@@ -56,6 +56,9 @@ struct SharedSocketTests {
     func aBrokenListenerIsGivenUp(_ backend: Backend) throws {
         let server = try EchoServer(backend)
         let client = try TestClient(server.address)
+        // Whoever still waits in the listener's queue goes down with it.
+        try client.send([1])
+        #expect(try client.receive(exactly: 1) == [1])
         let listeners = OwnSockets.descriptors(local: server.address, isListening: true)
         try #require(listeners.first).shutdownBoth()
         let deadline = Clock.monotonicNanoseconds() + 10 * second
