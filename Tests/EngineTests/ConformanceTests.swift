@@ -23,14 +23,7 @@ struct Setting: CustomTestStringConvertible, Sendable {
 
     /// Runs a case, and then asks whether every byte and every connection is accounted for.
     func serve(_ body: (EchoServer) throws -> Void) throws {
-        let server = try EchoServer(backend, pool: pool)
-        do {
-            try body(server)
-        } catch {
-            _ = server.stop()
-            throw error
-        }
-        let counters = server.stop()
+        let counters = try EchoServer(backend, pool: pool).serve(body)
         #expect(counters.accepted == counters.closed)
         #expect(counters.bytesReceived == counters.bytesSent + counters.bytesDropped)
         #expect(counters.staleCompletions == 0)

@@ -22,13 +22,7 @@ struct TerminationTests {
             change(&plan.policy)
             adjust(&plan)
         }
-        do {
-            try body(server)
-        } catch {
-            _ = server.stop()
-            throw error
-        }
-        let counters = server.stop()
+        let counters = try server.serve(body)
         #expect(counters.terminations.total == counters.closed + counters.refused)
         #expect(counters.accepted == counters.closed)
         return counters.terminations

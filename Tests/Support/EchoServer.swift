@@ -113,6 +113,17 @@ public final class EchoServer: Sendable {
     /// Why it gave up a listener, if it did.
     public var lostListener: Errno? { group.lostListener }
 
+    /// Serves a case, and stops whatever comes of it.
+    public func serve(_ body: (EchoServer) throws -> Void) throws -> Counters {
+        do {
+            try body(self)
+        } catch {
+            _ = stop()
+            throw error
+        }
+        return stop()
+    }
+
     /// Stops it.
     public func stop() -> Counters {
         var sum = Counters()
