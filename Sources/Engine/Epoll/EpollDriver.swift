@@ -220,7 +220,8 @@ public struct EpollDriver: Driver, ~Copyable {
         }
         let count = poll.wait(forAtMost: time)
         guard count >= 0 else {
-            precondition(-count == Int(Errno.interrupted.rawValue), "epoll_wait failed")
+            let error = Errno(rawValue: Int32(truncatingIfNeeded: -count))
+            guard error == .interrupted else { defect("epoll_wait", error) }
             state.counters.interruptedWaits += 1
             return
         }

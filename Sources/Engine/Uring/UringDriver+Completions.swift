@@ -35,7 +35,7 @@ extension UringDriver where R: ~Copyable {
             case .cancelAccept:
                 if let event = cancelAcceptFailed(token) { return event }
             case .close:
-                defect("close", completion.result)
+                defect("close", Errno(rawValue: -completion.result))
             case .installation:
                 if completion.result >= 0 { Descriptor(rawValue: completion.result).close() }
                 continue
@@ -87,7 +87,7 @@ extension UringDriver where R: ~Copyable {
         case .starved:
             supply.noteStarvation(state.counters)
             return .starved(slot)
-        case .defect: defect("recv", -error.rawValue)
+        case .defect: defect("recv", error)
         case .ordinaryEnd, .overload, .broken: return .receiveEnded(slot, error)
         }
     }

@@ -247,12 +247,12 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     @inline(never)
     private mutating func noteFailure(_ failure: Errno, _ state: inout WorkerState) {
         switch failure {
-        case .busy where KnownFault.busyIsFatal.isBack: defect("io_uring_enter", -failure.rawValue)
+        case .busy where KnownFault.busyIsFatal.isBack: defect("io_uring_enter", failure)
         case .interrupted, .busy, .tryAgain, .outOfMemory:
             // The kernel keeps what it did not take: it is handed over again next turn.
             state.counters.interruptedWaits += 1
         default:
-            defect("io_uring_enter", -failure.rawValue)
+            defect("io_uring_enter", failure)
         }
     }
 
@@ -321,12 +321,6 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         state.counters.staleCompletions += 1
         return false
     }
-}
-
-/// An answer of the kernel that only a fault of our own explains.
-@inline(never)
-func defect(_ call: StaticString, _ result: Int32) -> Never {
-    fatalError("\(SystemError(call, Errno(rawValue: -result)))")
 }
 
 extension Token {
