@@ -53,6 +53,8 @@ struct Connection {
         /// FIN, a hang-up, an error or an urgent byte has been reported: a receive that fills less
         /// than its buffer is not the last one, and no edge may follow.
         static let readToEnd = Flags(rawValue: 1 << 14)
+        /// The kernel would not watch it: it can only be ended.
+        static let unwatched = Flags(rawValue: 1 << 15)
     }
 
     var descriptor = Descriptor.none

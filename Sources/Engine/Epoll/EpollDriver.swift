@@ -38,6 +38,8 @@ public struct EpollDriver: Driver, ~Copyable {
     private var current: UInt32?
     private var receives = 0
     private var isAcceptDue = false
+    // Why the kernel last refused to watch a connection.
+    private var watchFailure = Errno.outOfMemory
 
     init(_ plan: DriverPlan, _ state: inout WorkerState) throws(SystemError) {
         let poll = try EventPoll(capacity: EpollDriver.eventsPerWait)
@@ -121,10 +123,10 @@ public struct EpollDriver: Driver, ~Copyable {
             let interest: Readiness = [.readable, .writable, .urgent, .peerFinished, .edge]
             try poll.add(descriptor, interest, token: token.rawValue)
         } catch {
-            // Out of kernel memory or watches: the connection cannot be served, and ends by its own
-            // first call failing.
-            descriptor.shutdownBoth()
-            state.connections[slot].flags.formUnion([.readable, .writable, .readToEnd])
+            // Out of kernel memory or watches: the connection cannot be served. It ends as broken,
+            // by RST: FIN would tell its client that this was the whole answer.
+            watchFailure = error.code
+            state.connections[slot].flags.insert(.unwatched)
             ready.append(slot)
         }
     }
@@ -306,7 +308,7 @@ public struct EpollDriver: Driver, ~Copyable {
     private mutating func work(on slot: UInt32, _ state: inout WorkerState) -> Event? {
         let flags = state.connections[slot].flags
         guard flags.contains(.open) else { return nil }
-        if flags.contains(.connecting) { return connectOutcome(slot, &state) }
+        if !flags.isDisjoint(with: [.connecting, .unwatched]) { return prelude(slot, &state) }
         if flags.contains([.sending, .writable]) {
             state.connections[slot].flags.remove(.sending)
             switch send(slot, &state) {
@@ -319,7 +321,14 @@ public struct EpollDriver: Driver, ~Copyable {
         return nil
     }
 
-    private func connectOutcome(_ slot: UInt32, _ state: inout WorkerState) -> Event? {
+    /// What precedes the bytes of a connection: that it is watched, and that it is made.
+    private func prelude(_ slot: UInt32, _ state: inout WorkerState) -> Event? {
+        let flags = state.connections[slot].flags
+        if flags.contains(.unwatched) {
+            state.connections[slot].flags.subtract([.connecting, .receiving, .sending])
+            return flags.contains(.connecting)
+                ? .connectFailed(slot, watchFailure) : .receiveEnded(slot, watchFailure)
+        }
         guard state.connections[slot].flags.contains(.writable) else { return nil }
         state.connections[slot].flags.remove(.connecting)
         if let error = state.connections[slot].descriptor.takeSocketError() {
