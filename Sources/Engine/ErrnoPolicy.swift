@@ -11,7 +11,7 @@ enum ErrnoPolicy: Equatable {
     case ordinaryEnd(Termination)
     /// No buffer was free: the connection waits its turn.
     case starved
-    /// Descriptors or memory have run out: pause.
+    /// Descriptors or memory have run out, or it is forbidden for now: pause.
     case overload
     /// The connection is broken.
     case broken
@@ -32,12 +32,14 @@ enum ErrnoPolicy: Equatable {
     }
 
     /// The policy for an error of accepting. Network errors of the new connection itself are
-    /// reported there too (accept(2)), and concern nobody else.
+    /// reported there too (accept(2)), and concern nobody else. A refusal by a policy (seccomp) may
+    /// last: asked again at once it would spin.
     static func ofAccept(_ error: Errno) -> ErrnoPolicy {
         if KnownFault.acceptWithoutPause.isBack, error == .tooManyFiles { return .again }
         if KnownFault.brokenListenerAsked.isBack, error == .invalidArgument { return .again }
         return switch error {
         case .tooManyFiles, .tooManyFilesInSystem, .noBufferSpace, .outOfMemory: .overload
+        case .notPermitted, .accessDenied, .notImplemented, .busy: .overload
         case .badDescriptor, .badAddress, .notSocket, .invalidArgument, .notSupported: .defect
         default: .again
         }
