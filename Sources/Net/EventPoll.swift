@@ -91,11 +91,19 @@ public struct Piece {
 
 // The calls of a non-blocking socket. Each is retried where a signal interrupted it, and returns a
 // count or `-errno`.
+//
+// "Nothing there" is believed when it comes twice in a row. Who watches for edges and believes an
+// EAGAIN that is not true (a filter or a sandbox may make one up) waits for an edge that never
+// comes, and so does the client. It comes seldom: a short count has said before that there is no
+// more.
 extension Descriptor {
     /// Accepts a connection: CLOEXEC, non-blocking (accept4(2)).
     public func accept() -> Result<Descriptor, Errno> {
         var result: Int32
-        repeat { result = clinux_accept(rawValue) } while result == -EINTR
+        var doubts = true
+        repeat {
+            result = clinux_accept(rawValue)
+        } while result == -EINTR || Descriptor.isDoubted(Int(result), &doubts)
         return result < 0
             ? .failure(Errno(rawValue: -result)) : .success(Descriptor(rawValue: result))
     }
@@ -110,9 +118,10 @@ extension Descriptor {
     @inline(__always)
     public func receive(into bytes: UnsafeMutableRawPointer, byteCount: Int) -> Int {
         var result: Int
+        var doubts = true
         repeat {
             result = Int(clinux_receive(rawValue, bytes, byteCount))
-        } while result == -Int(EINTR)
+        } while result == -Int(EINTR) || Descriptor.isDoubted(result, &doubts)
         return result
     }
 
@@ -120,6 +129,7 @@ extension Descriptor {
     @inline(__always)
     public func send(_ pieces: UnsafeBufferPointer<Piece>) -> Int {
         var result: Int
+        var doubts = true
         repeat {
             if pieces.count == 1 {
                 result = Int(clinux_send(rawValue, pieces[0].bytes, pieces[0].byteCount))
@@ -128,7 +138,15 @@ extension Descriptor {
                     .assumingMemoryBound(to: iovec.self)
                 result = Int(clinux_send_vector(rawValue, vector, pieces.count))
             }
-        } while result == -Int(EINTR)
+        } while result == -Int(EINTR) || Descriptor.isDoubted(result, &doubts)
         return result
+    }
+
+    /// Whether a result says for the first time that there is nothing.
+    @inline(__always)
+    private static func isDoubted(_ result: Int, _ doubts: inout Bool) -> Bool {
+        guard doubts, result == -Int(EAGAIN) else { return false }
+        doubts = false
+        return true
     }
 }
