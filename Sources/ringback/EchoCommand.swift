@@ -65,14 +65,18 @@ struct EchoCommand: ParsableCommand {
         let log = try accessLog.map { try AccessLog(path: $0, format: accessLogFormat) }
         let logger = Logger(label: "ringback")
         let group: WorkerGroup
-        do {
-            group = try start(plan)
-        } catch let failure as Failure {
-            // The probe's ring was small; the workers' own may meet a limit that it did not.
-            guard backend == .auto, chosen.backend == .uring, !plan.registersFiles else {
-                throw failure
-            }
-            chosen = ChosenBackend(backend: .epoll, explanation: "epoll, since \(failure.message)")
+        do throws(StartFailure) {
+            group = try WorkerGroup(plan) { _ in EchoService() }
+        } catch {
+            // The probe's ring was small; the workers' own may meet a limit that it did not. An
+            // address that cannot be listened on is none of the backend's business.
+            guard case .worker = error, backend == .auto, chosen.backend == .uring,
+                !plan.registersFiles
+            else { throw Failure(.couldNotRun, error.explanation) }
+            chosen = ChosenBackend(
+                backend: .epoll,
+                explanation: "epoll, since \(error.explanation)"
+            )
             plan.backend = .epoll
             group = try start(plan)
         }
