@@ -139,21 +139,25 @@ public final class WorkerGroup: Sendable {
             plan.recordsConnections ? (0..<plan.workerCount).map { _ in RecordQueue() } : []
         var controls: [WorkerControl] = []
         var threads: [Thread] = []
-        for number in 0..<plan.workerCount {
-            let control = try WorkerControl()
-            var driverPlan = DriverPlan(doorbell: control.doorbell)
-            driverPlan.listeners = sockets.descriptors[number]
-            driverPlan.targets = plan.targets
-            driverPlan.usesMultishot = plan.usesMultishot
-            driverPlan.registersFiles = plan.registersFiles
-            let cpu = plan.cpus.isEmpty ? nil : plan.cpus[number % plan.cpus.count]
-            let thread = try Thread(name: "\(plan.name)-\(number)", cpu: cpu) { [driverPlan] in
+        do throws(SystemError) {
+            for number in 0..<plan.workerCount {
+                let control = try WorkerControl()
+                let driverPlan = DriverPlan(plan, sockets.descriptors[number], control.doorbell)
+                let cpu = plan.cpus.isEmpty ? nil : plan.cpus[number % plan.cpus.count]
                 let queue = queues.isEmpty ? nil : queues[number]
                 let tools = Tools(control: control, outcome: outcome, queue: queue, ledger: ledger)
-                WorkerGroup.work(number, plan, driverPlan, tools, makeHandler)
+                let thread = try Thread(name: "\(plan.name)-\(number)", cpu: cpu) {
+                    WorkerGroup.work(number, plan, driverPlan, tools, makeHandler)
+                }
+                controls.append(control)
+                threads.append(thread)
             }
-            controls.append(control)
-            threads.append(thread)
+        } catch {
+            // Nothing runs after a failure: the others would go on serving without a group.
+            for control in controls { control.requestStop() }
+            for thread in threads { thread.join() }
+            for listener in sockets.descriptors[threads.count...].joined() { listener.close() }
+            throw error
         }
         addresses = sockets.addresses
         self.threads = threads
@@ -291,6 +295,17 @@ public final class WorkerGroup: Sendable {
         )
         tools.outcome.started.ring()
         return worker.run()
+    }
+}
+
+extension DriverPlan {
+    /// A worker's part of a group's plan.
+    fileprivate init(_ plan: GroupPlan, _ listeners: [Descriptor], _ doorbell: Doorbell) {
+        self.init(doorbell: doorbell)
+        self.listeners = listeners
+        targets = plan.targets
+        usesMultishot = plan.usesMultishot
+        registersFiles = plan.registersFiles
     }
 }
 
