@@ -4,6 +4,7 @@
 // everything is specialised, and no call in the loop is indirect.
 
 public import Net
+public import URing
 
 /// A kernel interface. The worker calls a verb; the driver reports what came of it as events.
 ///
@@ -88,6 +89,9 @@ public struct DriverPlan: Sendable {
     public var usesMultishot = true
     /// Whether io_uring keeps accepted connections in tables of its own.
     public var registersFiles = false
+    /// Set-up flags that io_uring does without even where the kernel has them: for tests of older
+    /// kernels.
+    public var refusedFlags: SetupFlags = []
 
     /// A plan without listeners and targets.
     public init(doorbell: Doorbell) { self.doorbell = doorbell }

@@ -2,7 +2,7 @@
 
 public import Net
 import Synchronization
-import URing
+public import URing
 
 /// The kernel interface that moves the bytes.
 public enum Backend: String, Sendable, CaseIterable {
@@ -81,6 +81,9 @@ public struct GroupPlan: Sendable {
     /// Whether io_uring keeps accepted connections in tables of its rings (registered files, Linux
     /// 6.8), where they are no descriptors of the process. No other backend can.
     public var registersFiles = false
+    /// Set-up flags that io_uring does without even where the kernel has them: for tests of older
+    /// kernels.
+    public var refusedFlags: SetupFlags = []
     /// The name of the threads, at most 11 bytes.
     public var name = "worker"
 
@@ -306,6 +309,7 @@ extension DriverPlan {
         targets = plan.targets
         usesMultishot = plan.usesMultishot
         registersFiles = plan.registersFiles
+        refusedFlags = plan.refusedFlags
     }
 }
 

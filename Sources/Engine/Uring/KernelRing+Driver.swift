@@ -11,6 +11,7 @@ extension UringDriver where R == KernelRing {
             submissionEntries: state.limits.submissionEntries,
             completionEntries: state.limits.completionEntries
         )
+        options.refusedFlags = plan.refusedFlags
         if plan.registersFiles { options.registeredFiles = state.limits.registeredFiles }
         let group = BufferGroup(rawValue: 0)
         while true {
