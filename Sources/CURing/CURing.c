@@ -146,7 +146,11 @@ static int receive_probe_byte(struct curing_ring *r, const int pair[2]) {
     curing_commit_buffers(r);
     curing_receive(r, pair[0], CURING_BUFFER_GROUPS - 1, true, 0);
     if (write(pair[1], "x", 1) != 1) return -errno;
-    int result = curing_enter(r, 1, 1000000000);
+    int result;
+    // A signal, or a shortage of the moment, says nothing about the kernel.
+    int attempts = 3;
+    do result = curing_enter(r, 1, 1000000000);
+    while ((result == -EINTR || result == -EAGAIN || result == -EBUSY) && --attempts > 0);
     if (result < 0) return result;
     uint32_t head = curing_completion_head(r);
     if (head == curing_completion_tail(r)) return -EIO;

@@ -28,8 +28,7 @@ public struct Capabilities: Sendable {
         do throws(SystemError) {
             try ring.probeMultishotReceive()
         } catch {
-            throw error.code == .outOfMemory
-                ? .memoryLockLimit : .kernelTooOld(missing: "buffer rings and multishot receive")
+            throw Unavailable(receiving: error.code)
         }
         return Capabilities(setupFlags: ring.setupFlags, featureBits: ring.features)
     }
@@ -71,6 +70,16 @@ public enum Unavailable: Error, Equatable, Sendable {
             self = .memoryLockLimit
         default:
             self = .failed(error)
+        }
+    }
+
+    /// Why the probe received nothing: what an old kernel answers, or the same as for opening.
+    init(receiving error: Errno) {
+        switch error {
+        case .invalidArgument, .notSupported, .noBufferSpace, .timerExpired:
+            self = .kernelTooOld(missing: "buffer rings and multishot receive")
+        default:
+            self = Unavailable(opening: error)
         }
     }
 
