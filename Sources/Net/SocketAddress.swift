@@ -79,6 +79,8 @@ public struct SocketAddress: Equatable, Hashable, Sendable {
         port: UInt16,
         hints: addrinfo
     ) -> [SocketAddress] {
+        // The C library would take the text up to the zero for all of it.
+        guard !host.utf8.contains(0) else { return [] }
         var hints = hints
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?

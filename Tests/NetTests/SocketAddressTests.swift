@@ -15,6 +15,7 @@ struct SocketAddressTests {
         ("127.0.0.1:x", .portIsNoNumber), (":80", .hostIsMissing), ("[]:80", .hostIsMissing),
         ("256.0.0.1:80", .hostIsNoAddress), ("localhost:80", .hostIsNoAddress),
         ("::1:80", .bracketsAreMissing), ("", .portIsMissing), ("[::1]", .portIsNoNumber),
+        ("127.0.0.1\0.example:80", .hostIsNoAddress),
     ])
     func saysWhatIsWrong(_ text: String, _ problem: AddressError.Problem) {
         let error = #expect(throws: AddressError.self) { try SocketAddress(parsing: text) }
