@@ -100,8 +100,8 @@ public enum DescriptorRoom {
         guard count <= connectionsAllowed else {
             throw Failure(
                 .usage,
-                "\(count) connections need \(count + reserve) descriptors, but the limit is "
-                    + "\(DescriptorLimit.current().hard) (ulimit -Hn); at most "
+                "\(count) connections need as many descriptors and \(reserve) more, but the limit "
+                    + "is \(DescriptorLimit.current().hard) (ulimit -Hn); at most "
                     + "\(connectionsAllowed) connections fit"
             )
         }

@@ -69,7 +69,7 @@ struct ConnectionOptions: ParsableArguments {
         guard all >= 1 else {
             throw Failure(.usage, "--max-connections must be at least 1, not \(all)")
         }
-        let each = (all + workerCount - 1) / workerCount
+        let each = (all - 1) / workerCount + 1
         if registeredFiles {
             try DescriptorRoom.prepare(forRegisteredFiles: each)
         } else {
@@ -85,7 +85,7 @@ struct ConnectionOptions: ParsableArguments {
         guard acceptRate >= 0 else { throw Failure(.usage, "--accept-rate must not be negative") }
         var policy = ConnectionPolicy()
         policy.connectionsPerAddress = maxConnectionsPerIp
-        policy.acceptsPerSecond = (acceptRate + workers - 1) / workers
+        policy.acceptsPerSecond = acceptRate / workers + (acceptRate % workers == 0 ? 0 : 1)
         policy.idleNanoseconds = idleTimeout.nanoseconds
         policy.halfCloseNanoseconds = halfCloseTimeout.nanoseconds
         policy.writeNanoseconds = writeTimeout.nanoseconds
