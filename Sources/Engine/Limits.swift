@@ -95,7 +95,11 @@ public struct Limits: Sendable, Equatable {
             return "the completion queue must be a power of two, at least as long as the "
                 + "submission queue, not \(completionEntries)"
         }
-        if pendingBytesMax < 1 { return "the pending bytes of a connection must be at least 1" }
+        // An outbox counts in 32 bits, and may pass its mark by what arrives in a turn.
+        if pendingBytesMax < 1 || pendingBytesMax > 1 << 30 {
+            return "the pending bytes of a connection must be from 1 to 1073741824, "
+                + "not \(pendingBytesMax)"
+        }
         return nil
     }
 }

@@ -74,7 +74,8 @@ struct LimitsTests {
             ({ $0.bufferCount = 65536 }, true), ({ $0.bufferCount = 2 }, false),
             ({ $0.bufferBytes = 0 }, true), ({ $0.bufferBytes = 1 }, false),
             ({ $0.connectionsMax = 0 }, true), ({ $0.connectionsMax = 1 << 24 }, true),
-            ({ $0.pendingBytesMax = 0 }, true),
+            ({ $0.pendingBytesMax = 0 }, true), ({ $0.pendingBytesMax = 1 << 30 }, false),
+            ({ $0.pendingBytesMax = 5 << 30 }, true),
         ] {
             var limits = Limits()
             change(&limits)
