@@ -62,9 +62,11 @@ struct BufferPool: ~Copyable {
             firstFree = BufferID(rawValue: UInt16(index))
             freeCount += 1
         }
+        BufferPool.permitAll(false, memory, byteCount: mappedBytes)
     }
 
     deinit {
+        BufferPool.permitAll(true, memory, byteCount: mappedBytes)
         Memory.unmap(memory, byteCount: mappedBytes)
         records.deallocate()
     }
@@ -106,7 +108,9 @@ struct BufferPool: ~Copyable {
     /// free -> connection: the most recently freed buffer, which the cache still holds.
     @inline(__always)
     mutating func take() -> BufferID? {
-        popFree(owner: .connection)
+        guard let buffer = popFree(owner: .connection) else { return nil }
+        permit(bufferBytes, of: buffer)
+        return buffer
     }
 
     /// free -> kernel.
@@ -134,6 +138,7 @@ struct BufferPool: ~Copyable {
         precondition(byteCount >= 0 && byteCount <= bufferBytes)
         self[buffer].offset = 0
         self[buffer].byteCount = UInt32(truncatingIfNeeded: byteCount)
+        permit(byteCount, of: buffer)
     }
 
     /// connection -> sending.
@@ -153,6 +158,7 @@ struct BufferPool: ~Copyable {
     @inline(__always)
     mutating func release(_ buffer: BufferID) {
         move(buffer, from: .connection, to: .free)
+        permit(0, of: buffer)
         self[buffer].next = firstFree
         firstFree = buffer
         freeCount += 1

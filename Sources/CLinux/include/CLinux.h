@@ -106,4 +106,9 @@ int clinux_wait_signal(int64_t timeout_nanoseconds);
 int clinux_descriptor_limits(uint64_t *soft, uint64_t *hard);
 int clinux_set_descriptor_limit(uint64_t soft);
 
+// ---- AddressSanitizer's own; there to be called only in its builds ----
+
+void __asan_poison_memory_region(void const volatile *start, size_t count);
+void __asan_unpoison_memory_region(void const volatile *start, size_t count);
+
 #endif
