@@ -9,7 +9,9 @@ SHELL := /bin/bash
 SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
 
-.PHONY: help setup build debug run demo test test-slow soak unit simulate bugbank codegen format lint bench clean
+.PHONY: help setup build debug run demo test test-slow soak unit simulate \
+	bugbank asan tsan fuzz fuzz-keep codegen format lint bench clean
+
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +67,21 @@ simulate: setup ## Play 20,000 seeds on a model kernel (SEEDS=n FROM=n; SEED=n D
 
 bugbank: setup ## Put known faults back one at a time, and see that the simulation catches each
 	swift test --no-parallel --filter BugBankTests
+
+# The rooms that touch raw memory, or share it among threads.
+SANITIZED := (Net|URing|Engine|Load|Measure|Options|Conform|Fuzz)Tests
+
+asan: setup ## Run the tests of the rooms with AddressSanitizer (TEST=name: some of them)
+	@scripts/sanitize.sh address '$(or $(TEST),$(SANITIZED))'
+
+tsan: setup ## The same with ThreadSanitizer
+	@scripts/sanitize.sh thread '$(or $(TEST),$(SANITIZED))'
+
+fuzz: setup ## Fuzz every parser and model (SECONDS=5 for each; TARGET=name: some of them)
+	@scripts/sanitize.sh fuzz $(or $(SECONDS),5) $(TARGET)
+
+fuzz-keep: ## Take into the kept corpus what fuzzing has found since
+	@scripts/sanitize.sh keep $(TARGET)
 
 codegen: ## Prove that the hot functions of the release server are clean
 	@scripts/codegen-gate.sh

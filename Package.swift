@@ -24,6 +24,12 @@ let strictC: [CSetting] = [
     .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
 ]
 
+/// What the targets of `make fuzz` reach into.
+let fuzzed: [Target.Dependency] = [
+    "Engine", "Net", "Options", "URing", "ringback", "ringload",
+    .product(name: "ArgumentParser", package: "swift-argument-parser"),
+]
+
 let package = Package(
     name: "ringback",
     products: [
@@ -147,6 +153,39 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: fuzzed,
+            path: "Tests/Fuzz",
+            exclude: ["CFuzzer", "Runner", "corpus"],
+            swiftSettings: strict
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// `make fuzz` sets this. The targets are then a program with libFuzzer in it, which an ordinary build
+// could not link, instead of tests; and the two programs are libraries of it, whose own entry is out
+// of its way.
+if Context.environment["RINGBACK_FUZZ"] != nil {
+    package.products = [.executable(name: "fuzz", targets: ["fuzz"])]
+    package.targets = package.targets.filter { !$0.isTest }.map { target in
+        guard ["ringback", "ringload"].contains(target.name) else { return target }
+        let entry = ["-entry-point-function-name", "\(target.name)_main"]
+        return .target(
+            name: target.name,
+            dependencies: target.dependencies,
+            swiftSettings: strict + [.unsafeFlags(entry.flatMap { ["-Xfrontend", $0] })]
+        )
+    }
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "fuzz",
+            dependencies: fuzzed + ["CFuzzer"],
+            path: "Tests/Fuzz",
+            exclude: ["CFuzzer", "corpus", "ReplayTests.swift"],
+            swiftSettings: strict
+        ),
+    ]
+}

@@ -1,0 +1,60 @@
+// The command lines of both programs, as far as they go without a socket: parsed, or refused with a
+// message, and then judged option by option as the command does.
+
+import ArgumentParser
+import Engine
+import Net
+import Options
+
+@testable import ringback
+@testable import ringload
+
+func checkEchoCommand(_ arguments: [String]) throws {
+    guard let command = try parse(Ringback.self, ["echo"] + arguments) as? EchoCommand else {
+        return
+    }
+    for text in command.listen {
+        guard let address = try? SocketAddress(parsing: text),
+            let options = try? command.connections.listener(address)
+        else { continue }
+        try demand(options.backlog >= 1, "the kernel takes the backlog")
+        try demand(options.userTimeoutMilliseconds >= 0, "the kernel takes the user timeout")
+    }
+    guard let workerCount = try? command.workers.resolve(cpus: 2) else { return }
+    if let policy = try? command.connections.policy(workers: workerCount) {
+        try demand(policy.acceptsPerSecond >= 0, "the rate of a worker is not negative")
+        let all = policy.acceptsPerSecond.multipliedReportingOverflow(by: workerCount)
+        try demand(
+            all.overflow || all.partialValue >= command.connections.acceptRate,
+            "the workers' shares add up"
+        )
+    }
+    guard let each = try? command.connections.perWorker(workerCount) else { return }
+    var limits = Limits(connectionsMax: each)
+    command.memory.apply(to: &limits)
+    guard limits.problem == nil else { return }
+    try demand(UInt32(exactly: limits.pendingBytesMax) != nil, "an outbox counts up to its mark")
+}
+
+func checkLoadCommand(_ arguments: [String]) throws {
+    guard
+        let command = try parse(Ringload.self, ["rr"] + arguments) as? RequestResponseCommand
+    else { return }
+    _ = try? SocketAddress.splitHostAndPort(command.target)
+    try demand(command.size.smallest <= command.size.largest, "sizes are a range")
+    guard let workers = try? command.workers.resolve(cpus: 2) else { return }
+    try demand((1...1024).contains(workers), "\(workers) workers can be started")
+}
+
+/// Parses a command line; where it is refused, says what is wrong, as the program would.
+private func parse(
+    _ root: any ParsableCommand.Type,
+    _ arguments: [String]
+) throws -> (any ParsableCommand)? {
+    do {
+        return try root.parseAsRoot(arguments)
+    } catch {
+        try demand(!root.fullMessage(for: error).isEmpty, "a refusal says something")
+        return nil
+    }
+}
