@@ -2,7 +2,7 @@
 // kernel's, and of any other no more than it holds. Ownership is checked at each move; this checks
 // each read and write between the moves.
 //
-// Only our own accesses are judged. The kernel's writes into an offered buffer pass AddressSanitizer
+// Only our own accesses are judged. The kernel's writes into an offered buffer pass the sanitizer
 // by. recv(2) and send(2) do not: it looks at their arguments as at an access of ours.
 
 import Net
