@@ -74,7 +74,7 @@ SANITIZED := (Net|URing|Engine|Load|Measure|Options|Conform|Fuzz)Tests
 asan: setup ## Run the tests of the rooms with AddressSanitizer (TEST=name: some of them)
 	@scripts/sanitize.sh address '$(or $(TEST),$(SANITIZED))'
 
-tsan: setup ## The same with ThreadSanitizer
+tsan: setup ## The same with ThreadSanitizer, without what stands on `Load`
 	@scripts/sanitize.sh thread '$(or $(TEST),$(SANITIZED))'
 
 fuzz: setup ## Fuzz every parser and model (SECONDS=5 for each; TARGET=name: some of them)
