@@ -12,7 +12,6 @@ LISTEN ?= 127.0.0.1:8888
 .PHONY: help setup build debug run demo test test-slow soak unit simulate \
 	bugbank asan tsan fuzz fuzz-keep codegen format lint bench clean
 
-
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
