@@ -137,7 +137,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ConformTests",
-            dependencies: ["Conform", "Engine", "Net", "Support"],
+            dependencies: ["Conform", "Engine", "Net", "Support", "URing"],
             swiftSettings: strict
         ),
         .testTarget(name: "MeasureTests", dependencies: ["Measure", "Net"], swiftSettings: strict),

@@ -126,4 +126,23 @@ struct ServiceTests {
         #expect(demanded.errors.contains(reason))
         #expect(demanded.errors.contains("to mend it: "))
     }
+
+    /// Buffer rings are what the io_uring driver cannot do without: a kernel before 5.19 refuses
+    /// their registration.
+    @Test func theWantOfBufferRingsMeansEpoll() throws {
+        let trace = TemporaryFile()
+        let strace = ["strace", "-D", "-f", "-qq", "-e", "trace=io_uring_register"]
+        _ = try Server([], wrapper: strace + ["-o", trace.path]).stop()
+        let calls = trace.text.split(separator: "\n")
+        let number = 1 + (try #require(calls.firstIndex { $0.contains("REGISTER_PBUF_RING") }))
+        let inject =
+            strace + ["-o", "/dev/null"]
+            + ["-e", "inject=io_uring_register:error=EINVAL:when=\(number)"]
+        let server = try Server([], wrapper: inject)
+        #expect(server.program.errorsSoFar.contains("by epoll, since io_uring cannot be used: "))
+        #expect(server.program.errorsSoFar.contains("no buffer rings and multishot receive"))
+        let answer = try Program.shell("printf x | nc -N 127.0.0.1 \(server.port)")
+        #expect(answer.output == "x")
+        #expect(try server.stop().status == 0)
+    }
 }
