@@ -21,8 +21,9 @@ public protocol Driver: ~Copyable {
     mutating func accept(listener: Int, one: Bool, _ state: inout WorkerState)
     /// Accepts no more. Returns whether that is so already; otherwise `.acceptEnded` will tell.
     mutating func stopAccepting(listener: Int, _ state: inout WorkerState) -> Bool
-    /// Accepts a connection that waits in a listener's queue, if there is one, without waiting.
-    mutating func acceptQueued(_ listener: Descriptor) -> Descriptor?
+    /// Accepts a connection that waits in a listener's queue, without waiting; `tryAgain` where
+    /// there is none.
+    mutating func acceptQueued(_ listener: Descriptor) -> Result<Descriptor, Errno>
     /// Takes charge of an accepted connection.
     mutating func adopt(_ slot: UInt32, _ state: inout WorkerState)
 

@@ -111,13 +111,27 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Takes in who still waits in the queue of a listener, since closing would reset them, and
     /// closes it.
     private mutating func emptyAndClose(_ index: Int) {
-        while let descriptor = driver.acceptQueued(listeners[index].descriptor) {
-            accepted(index, descriptor)
-            // The rest is for the next turn: this listener is due again.
-            guard driver.hasRoom else { return }
+        // No more can have failed than may have waited.
+        var failuresLeft = Limits.acceptQueueMax
+        while failuresLeft > 0 {
+            switch driver.acceptQueued(listeners[index].descriptor) {
+            case .success(let descriptor):
+                accepted(index, descriptor)
+                // The rest is for the next turn: this listener is due again.
+                guard driver.hasRoom else { return }
+            case .failure(let error) where concernsOneConnection(error):
+                failuresLeft -= 1
+            case .failure:
+                failuresLeft = 0
+            }
         }
         listeners[index].isOpen = false
         driver.close(listeners[index].descriptor, reset: false)
+    }
+
+    /// Whether an accept failed for a connection that is gone, and the next may be well.
+    private func concernsOneConnection(_ error: Errno) -> Bool {
+        error != .tryAgain && ErrnoPolicy.ofAccept(error) == .again
     }
 
     /// Whether the rate of accepting leaves room for another; otherwise it is tried again when it

@@ -174,8 +174,8 @@ public struct KernelRing: Ring, ~Copyable {
         curing_provide(ring, group.rawValue, buffer.bytes, count, buffer.id)
     }
 
-    public mutating func acceptQueued(_ listener: Descriptor) -> Descriptor? {
-        try? listener.accept().get()
+    public mutating func acceptQueued(_ listener: Descriptor) -> Result<Descriptor, Errno> {
+        listener.accept()
     }
 
     public mutating func openSocket(

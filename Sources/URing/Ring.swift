@@ -39,8 +39,9 @@ public protocol Ring: ~Copyable {
     /// from then on the kernel's until a completion names it.
     mutating func provide(_ buffer: ProvidedBuffer, to group: BufferGroup)
 
-    /// Accepts a connection that waits in a listener's queue, if there is one, without waiting.
-    mutating func acceptQueued(_ listener: Descriptor) -> Descriptor?
+    /// Accepts a connection that waits in a listener's queue, without waiting; `tryAgain` where
+    /// there is none.
+    mutating func acceptQueued(_ listener: Descriptor) -> Result<Descriptor, Errno>
     /// Makes a socket for an outgoing connection. The socket calls and the clock are part of
     /// the seam because a simulated kernel has to see them.
     mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError>

@@ -193,16 +193,23 @@ extension ModelHost {
         return socket
     }
 
-    func acceptQueued(_ listener: Descriptor) -> Descriptor? {
+    func acceptQueued(_ listener: Descriptor) -> Result<Descriptor, Errno> {
         guard case .listener = holder(listener) else {
             fail("accept on a descriptor that is no listener")
-            return nil
+            return .failure(.badDescriptor)
         }
         if timeline.now < exhaustedUntil {
             for socket in backlog { clients[socket.client].mayBeCut = true }
-            return nil
+            return .failure(.tooManyFiles)
         }
-        guard !backlog.isEmpty, !listenerIsBroken else { return nil }
-        return Descriptor(rawValue: open(backlog.removeFirst()))
+        if listenerIsBroken { return .failure(.invalidArgument) }
+        guard !backlog.isEmpty else { return .failure(.tryAgain) }
+        let socket = backlog.removeFirst()
+        if makes(.acceptFails) {
+            clients[socket.client].mayBeCut = true
+            socket.refuse()
+            return .failure(.connectionAborted)
+        }
+        return .success(Descriptor(rawValue: open(socket)))
     }
 }

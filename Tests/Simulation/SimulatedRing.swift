@@ -34,7 +34,7 @@ struct SimulatedRing: Ring, ~Copyable {
         host.staged.append(buffer)
     }
 
-    mutating func acceptQueued(_ listener: Descriptor) -> Descriptor? {
+    mutating func acceptQueued(_ listener: Descriptor) -> Result<Descriptor, Errno> {
         host.acceptQueued(listener)
     }
 

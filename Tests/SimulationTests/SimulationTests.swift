@@ -24,6 +24,20 @@ struct SimulationTests {
         _ = try run(Plan(seed: seed))
     }
 
+    /// Some of those who wait to be accepted at a stop have broken. The others are served.
+    @Test func aStopTakesInWhoWaitsBehindABrokenOne() throws {
+        for seed: UInt64 in 0..<100 {
+            let connects = (0..<8).map { Operation.connect(client: $0, at: 1_999_000) }
+            let plan = Plan(
+                seed: seed,
+                clientCount: 8,
+                operations: [.mischief(.acceptFails, perMille: 400)] + connects
+                    + [.stop(at: 2_000_000)]
+            )
+            _ = try run(plan)
+        }
+    }
+
     @Test func aSeedIsAlwaysTheSameRun() throws {
         for seed: UInt64 in 1000..<1020 {
             let first = try run(Plan(seed: seed))

@@ -89,8 +89,8 @@ public struct EpollDriver: Driver, ~Copyable {
         return true
     }
 
-    public mutating func acceptQueued(_ listener: Descriptor) -> Descriptor? {
-        try? listener.accept().get()
+    public mutating func acceptQueued(_ listener: Descriptor) -> Result<Descriptor, Errno> {
+        listener.accept()
     }
 
     public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {

@@ -102,7 +102,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         return false
     }
 
-    public mutating func acceptQueued(_ listener: Descriptor) -> Descriptor? {
+    public mutating func acceptQueued(_ listener: Descriptor) -> Result<Descriptor, Errno> {
         ring.acceptQueued(listener)
     }
 
