@@ -14,10 +14,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             control.setAcceptPause(nil)
         }
         listenersDue.append(UInt32(index))
-        guard admits(descriptor), let slot = state.connections.insert(descriptor) else {
-            driver.close(descriptor, reset: true)
-            return
+        let host = ledger == nil ? nil : driver.addresses(descriptor).peer?.host
+        guard admits(host) else { return driver.close(descriptor, reset: true) }
+        guard let slot = state.connections.insert(descriptor) else {
+            if let host { ledger?.leave(host) }
+            return driver.close(descriptor, reset: true)
         }
+        if ledger != nil { hosts[Int(slot)] = host }
         state.counters.accepted += 1
         driver.adopt(slot, &state)
         if let journal {
@@ -30,9 +33,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     /// Whether an address may have another connection. One too many gets RST, and is counted.
-    private mutating func admits(_ descriptor: Descriptor) -> Bool {
-        guard let ledger, let peer = driver.addresses(descriptor).peer else { return true }
-        guard !ledger.enter(peer.host) else { return true }
+    private mutating func admits(_ host: SocketAddress?) -> Bool {
+        guard let ledger, let host, !ledger.enter(host) else { return true }
         state.counters.refused += 1
         state.counters.terminations.count(
             ConnectionEnd(termination: .limit, undeliveredBytes: 0)

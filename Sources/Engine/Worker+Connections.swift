@@ -159,11 +159,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     private mutating func writeRecord(_ slot: UInt32, _ end: ConnectionEnd) {
-        guard journal != nil || ledger != nil else { return }
+        if let ledger, let host = hosts[Int(slot)] {
+            hosts[Int(slot)] = nil
+            ledger.leave(host)
+        }
+        guard let journal else { return }
         let descriptor = state.connections[slot].descriptor
         let addresses = driver.addresses(descriptor)
-        if let ledger, let peer = addresses.peer { ledger.leave(peer.host) }
-        guard let journal else { return }
         let transmission = driver.transmission(descriptor)
         if !journal.close(slot, end, addresses, transmission, now: state.now) {
             state.counters.recordsDropped += 1

@@ -34,6 +34,9 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     var timers: TimerWheel
     let journal: Journal?
     let ledger: AddressLedger?
+    // The address that each slot's connection has in the ledger: after RST the kernel does not know
+    // it any more. Empty without a ledger.
+    var hosts: [SocketAddress?]
     /// When the rate of accepting allows the next connection.
     var nextAcceptAt: UInt64 = 0
     let targets: [SocketAddress]
@@ -82,6 +85,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         self.timers = timers
         self.journal = journal
         self.ledger = ledger
+        hosts = ledger == nil ? [] : Array(repeating: nil, count: state.limits.connectionsMax)
         self.driver = driver
         self.state = state
         self.handler = handler

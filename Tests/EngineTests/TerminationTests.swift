@@ -199,6 +199,22 @@ struct TerminationTests {
         #expect(ends[.limit, undelivered: false] == 1)
     }
 
+    /// A client that resets has left, too, though the kernel no longer knows its address.
+    @Test(arguments: Interface.allCases)
+    func resetsLeaveRoomForTheirAddress(_ interface: Interface) throws {
+        let ends = try ends(interface, { $0.connectionsPerAddress = 2 }) { server in
+            for _ in 0..<6 {
+                let client = try TestClient(server.address)
+                try client.send([1])
+                #expect(try client.receive(exactly: 1) == [1])
+                client.resetOnClose()
+                _ = consume client
+                usleep(50_000)
+            }
+        }
+        #expect(ends.summary == "client_rst=6")
+    }
+
     @Test(arguments: Interface.allCases)
     func aRateOfAccepting(_ interface: Interface) throws {
         let start = Clock.monotonicNanoseconds()
