@@ -58,12 +58,18 @@ public struct LoadErrors: Codable, Equatable, Sendable {
     public var closedEarly: UInt64 = 0
     /// Requests without a response at the end.
     public var unanswered: UInt64 = 0
+    /// Connects of which nothing was heard in time.
+    public var connectTimedOut: UInt64 = 0
+    /// Requests whose response did not come in time; their connection was cut.
+    public var timedOut: UInt64 = 0
 
     /// None.
     public init() {}
 
     /// All together.
-    public var total: UInt64 { refused + connectFailed + reset + closedEarly + unanswered }
+    public var total: UInt64 {
+        refused + connectFailed + connectTimedOut + reset + closedEarly + unanswered + timedOut
+    }
 
     enum CodingKeys: String, CodingKey {
         case refused
@@ -71,6 +77,8 @@ public struct LoadErrors: Codable, Equatable, Sendable {
         case reset
         case closedEarly = "closed_early"
         case unanswered
+        case connectTimedOut = "connect_timed_out"
+        case timedOut = "timed_out"
     }
 
     mutating func add(_ other: LoadErrors) {
@@ -79,6 +87,8 @@ public struct LoadErrors: Codable, Equatable, Sendable {
         reset += other.reset
         closedEarly += other.closedEarly
         unanswered += other.unanswered
+        connectTimedOut += other.connectTimedOut
+        timedOut += other.timedOut
     }
 }
 

@@ -35,9 +35,44 @@ public struct Latency: Sendable {
         longest = max(longest, other.longest)
     }
 
+    /// The whole distribution: ascending percentiles from 0 to 100 with their durations, in steps
+    /// that halve each time half of the way to 100 has been gone.
+    public var curve: [CurvePoint] {
+        var points: [CurvePoint] = []
+        guard count > 0 else { return points }
+        for value in histogram.percentiles(ticksPerHalfDistance: 5) {
+            let point = CurvePoint(
+                percentile: value.percentileLevelIteratedTo,
+                nanoseconds: min(value.value, longest)
+            )
+            points.append(point)
+        }
+        return points
+    }
+
+    /// The mean, or 0 where nothing was recorded.
+    public var mean: Double { count == 0 ? 0 : histogram.mean }
+
     /// The duration that a share of all does not exceed: `percentile` from 0 to 100.
     public func value(atPercentile percentile: Double) -> UInt64 {
         count == 0 ? 0 : min(histogram.valueAtPercentile(percentile), longest)
+    }
+}
+
+/// A point of a distribution: so many percent of all durations are not longer.
+public struct CurvePoint: Codable, Equatable, Sendable {
+    public var percentile: Double
+    public var nanoseconds: UInt64
+
+    /// A point.
+    public init(percentile: Double, nanoseconds: UInt64) {
+        self.percentile = percentile
+        self.nanoseconds = nanoseconds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case percentile
+        case nanoseconds = "ns"
     }
 }
 
