@@ -1,4 +1,5 @@
-// Manifest: on what a run was made and by which command, so that a result can be judged and repeated.
+// Manifest: on what a run was made and by which command, so that a result can be judged and
+// repeated.
 
 /// The circumstances of a run.
 public struct Manifest: Codable, Equatable, Sendable {
