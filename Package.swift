@@ -49,6 +49,7 @@ let package = Package(
             pkgConfig: "liburing",
             providers: [.apt(["liburing-dev"])]
         ),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CURing", dependencies: ["CLiburing"], cSettings: strictC),
         .target(name: "CLinux", cSettings: strictC),
 
@@ -62,7 +63,9 @@ let package = Package(
         .target(name: "Services", dependencies: ["Engine"], swiftSettings: strict),
         .target(
             name: "Measure",
-            dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
+            dependencies: [
+                "CZlib", "Net", .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
             swiftSettings: strict
         ),
         .target(name: "Load", dependencies: ["Engine", "Net", "Measure"], swiftSettings: strict),
@@ -141,7 +144,14 @@ let package = Package(
             dependencies: ["Conform", "Engine", "Net", "Support", "URing"],
             swiftSettings: strict
         ),
-        .testTarget(name: "MeasureTests", dependencies: ["Measure", "Net"], swiftSettings: strict),
+        .testTarget(
+            name: "MeasureTests",
+            dependencies: [
+                "Measure", "Net", .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            exclude: ["reference.hlog"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",

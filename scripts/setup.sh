@@ -6,6 +6,7 @@ set -euo pipefail
 # command or file that shows the package is there : package
 needs=(
     "/usr/include/liburing.h:liburing-dev"
+    "/usr/include/zlib.h:zlib1g-dev"
     "nc:netcat-openbsd"
     "strace:strace"
     "cc:gcc"

@@ -178,7 +178,7 @@ public struct Comparison: Codable, Equatable, Sendable {
     /// - Parameters:
     ///   - blocks: the metrics with their pairs, at least one pair each.
     ///   - seed: what is drawn at random follows from it.
-    ///   - resamples: how many samples the interval is made from, and how many signs are drawn where
+    ///   - resamples: how many samples an interval is made from, and how many signs are drawn where
     ///     there are more than 14 pairs.
     public init(
         _ blocks: [PairedBlocks],

@@ -4,12 +4,12 @@ internal import Histogram
 
 /// A record of durations from 1 ns to 100 s with three significant digits. Longer ones count as 100
 /// s.
-public struct Latency: Sendable {
-    private var histogram: Histogram<UInt64>
+public struct Latency: Equatable, Sendable {
+    private(set) var histogram: Histogram<UInt64>
     /// The longest duration recorded, exactly.
-    public private(set) var longest: UInt64 = 0
+    public internal(set) var longest: UInt64 = 0
 
-    private static let longestTrackable: UInt64 = 100_000_000_000
+    static let longestTrackable: UInt64 = 100_000_000_000
 
     /// An empty record.
     public init() {
@@ -27,6 +27,11 @@ public struct Latency: Sendable {
     public mutating func record(_ nanoseconds: UInt64) {
         histogram.record(min(max(nanoseconds, 1), Latency.longestTrackable))
         if nanoseconds > longest { longest = nanoseconds }
+    }
+
+    /// Records `count` durations of so many nanoseconds, at most 100 s each.
+    mutating func record(_ nanoseconds: UInt64, count: UInt64) {
+        histogram.record(nanoseconds, count: count)
     }
 
     /// Adds another record's durations.
