@@ -142,6 +142,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "MeasureTests", dependencies: ["Measure", "Net"], swiftSettings: strict),
+        .testTarget(
+            name: "ReportTests",
+            dependencies: ["Load", "Measure", "Report", "Support"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
@@ -194,7 +199,9 @@ if Context.environment["RINGBACK_FUZZ"] != nil {
 // `make tsan` sets this. The compiler of Swift 6.3 makes invalid code of `Load` with ThreadSanitizer,
 // so what stands on it is left out.
 if Context.environment["RINGBACK_WITHOUT_LOAD"] != nil {
-    let left = ["Load", "LoadTests", "ringload", "FuzzTests", "EndToEndTests"]
+    let left = [
+        "Load", "LoadTests", "Report", "ReportTests", "ringload", "FuzzTests", "EndToEndTests",
+    ]
     package.products.removeAll { left.contains($0.name) }
     package.targets.removeAll { left.contains($0.name) }
     for target in package.targets where target.name == "EngineTests" {
