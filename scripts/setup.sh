@@ -14,6 +14,7 @@ needs=(
     "ncat:ncat"
     "socat:socat"
     "go:golang-go"
+    "chromium:chromium"
 )
 
 missing=()
