@@ -144,12 +144,15 @@ let package = Package(
             dependencies: ["Conform", "Engine", "Net", "Support", "URing"],
             swiftSettings: strict
         ),
-        .testTarget(
-            name: "MeasureTests",
             dependencies: [
                 "Measure", "Net", .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             exclude: ["reference.hlog"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ReportTests",
+            dependencies: ["Load", "Measure", "Report", "Support"],
             swiftSettings: strict
         ),
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),
@@ -204,7 +207,9 @@ if Context.environment["RINGBACK_FUZZ"] != nil {
 // `make tsan` sets this. The compiler of Swift 6.3 makes invalid code of `Load` with ThreadSanitizer,
 // so what stands on it is left out.
 if Context.environment["RINGBACK_WITHOUT_LOAD"] != nil {
-    let left = ["Load", "LoadTests", "ringload", "FuzzTests", "EndToEndTests"]
+    let left = [
+        "Load", "LoadTests", "Report", "ReportTests", "ringload", "FuzzTests", "EndToEndTests",
+    ]
     package.products.removeAll { left.contains($0.name) }
     package.targets.removeAll { left.contains($0.name) }
     for target in package.targets where target.name == "EngineTests" {

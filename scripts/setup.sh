@@ -15,6 +15,7 @@ needs=(
     "ncat:ncat"
     "socat:socat"
     "go:golang-go"
+    "chromium:chromium"
 )
 
 missing=()

@@ -1,6 +1,7 @@
-// RunReport: everything that a run of ringload says of itself, as one value. The text, the JSON, the
-// CSV and the page are made of it and of nothing else, so that what was saved can be shown, compared
-// and repeated later. The keys of the JSON form carry their units and are documented in the README.
+// RunReport: everything that a run of ringload says of itself, as one value. The text, the JSON,
+// the CSV and the page are made of it and of nothing else, so that what was saved can be shown,
+// compared and repeated later. The keys of the JSON form carry their units and are documented in
+// the README.
 
 public import Load
 public import Measure
@@ -48,6 +49,27 @@ public struct RunReport: Codable, Equatable, Sendable {
     public var audit: AuditReport
     public var intervals: [IntervalReport] = []
 
+    /// A report of a run in which nothing was measured yet.
+    public init(
+        manifest: Manifest,
+        plan: PlanReport,
+        latency: LatencyReport = LatencyReport(Latency()),
+        connectLatency: LatencyReport = LatencyReport(Latency()),
+        errors: LoadErrors = LoadErrors(),
+        integrity: Integrity = Integrity(),
+        client: CostReport = CostReport(),
+        audit: AuditReport = AuditReport(verdict: "VALID", isValid: true)
+    ) {
+        self.manifest = manifest
+        self.plan = plan
+        self.latency = latency
+        self.connectLatency = connectLatency
+        self.errors = errors
+        self.integrity = integrity
+        self.client = client
+        self.audit = audit
+    }
+
     enum CodingKeys: String, CodingKey {
         case format, manifest, plan
         case windowNanoseconds = "window_ns"
@@ -94,6 +116,48 @@ public struct PlanReport: Codable, Equatable, Sendable {
     /// Repeats sizes, keys and arrivals.
     public var seed: UInt64
 
+    /// Whether requests were due at times that did not wait for responses.
+    public var isOpenLoop: Bool { rate != nil }
+
+    /// A plan; what is not named is that of a closed loop without think time.
+    public init(
+        workload: String,
+        targets: [String],
+        connections: Int,
+        workers: Int,
+        cpus: [Int32] = [],
+        backend: String,
+        backendExplanation: String,
+        size: String,
+        depth: Int = 1,
+        arrivals: String = "closed",
+        rate: Double? = nil,
+        thinkNanoseconds: UInt64 = 0,
+        warmupNanoseconds: UInt64 = 0,
+        durationNanoseconds: UInt64? = nil,
+        count: UInt64? = nil,
+        verifies: Bool = false,
+        seed: UInt64
+    ) {
+        self.workload = workload
+        self.targets = targets
+        self.connections = connections
+        self.workers = workers
+        self.cpus = cpus
+        self.backend = backend
+        self.backendExplanation = backendExplanation
+        self.size = size
+        self.depth = depth
+        self.arrivals = arrivals
+        self.rate = rate
+        self.thinkNanoseconds = thinkNanoseconds
+        self.warmupNanoseconds = warmupNanoseconds
+        self.durationNanoseconds = durationNanoseconds
+        self.count = count
+        self.verifies = verifies
+        self.seed = seed
+    }
+
     enum CodingKeys: String, CodingKey {
         case workload, targets, connections, workers, cpus, backend
         case backendExplanation = "backend_explanation"
@@ -136,6 +200,19 @@ public struct CostReport: Codable, Equatable, Sendable {
     /// CPU time by the window: 1 is one CPU, busy all the time.
     public var cpuShare: Double?
 
+    /// What is known of a process.
+    public init(
+        cpuNanosecondsPerMessage: Double? = nil,
+        systemCallsPerMessage: Double? = nil,
+        contextSwitchesPerMessage: Double? = nil,
+        cpuShare: Double? = nil
+    ) {
+        self.cpuNanosecondsPerMessage = cpuNanosecondsPerMessage
+        self.systemCallsPerMessage = systemCallsPerMessage
+        self.contextSwitchesPerMessage = contextSwitchesPerMessage
+        self.cpuShare = cpuShare
+    }
+
     enum CodingKeys: String, CodingKey {
         case cpuNanosecondsPerMessage = "cpu_ns_per_message"
         case systemCallsPerMessage = "system_calls_per_message"
@@ -151,6 +228,19 @@ public struct NetworkReport: Codable, Equatable, Sendable {
     public var roundTripMedianMicroseconds: Double
     public var roundTripLongestMicroseconds: Double
     public var retransmits: UInt64
+
+    /// What TCP knew of so many connections.
+    public init(
+        connections: UInt64,
+        roundTripMedianMicroseconds: Double,
+        roundTripLongestMicroseconds: Double,
+        retransmits: UInt64
+    ) {
+        self.connections = connections
+        self.roundTripMedianMicroseconds = roundTripMedianMicroseconds
+        self.roundTripLongestMicroseconds = roundTripLongestMicroseconds
+        self.retransmits = retransmits
+    }
 
     enum CodingKeys: String, CodingKey {
         case connections
@@ -178,6 +268,12 @@ public struct AuditReport: Codable, Equatable, Sendable {
     /// How many requests left at once, for a request taken at random.
     public var bunching: Double?
 
+    /// A verdict; the rest is set afterwards.
+    public init(verdict: String, isValid: Bool) {
+        self.verdict = verdict
+        self.isValid = isValid
+    }
+
     enum CodingKeys: String, CodingKey {
         case verdict
         case isValid = "valid"
@@ -202,6 +298,29 @@ public struct IntervalReport: Codable, Equatable, Sendable {
     public var p99: UInt64
     public var max: UInt64
     public var errors: UInt64
+
+    /// An interval in which so much was measured.
+    public init(
+        startNanoseconds: UInt64,
+        durationNanoseconds: UInt64,
+        messages: UInt64,
+        messagesPerSecond: Double,
+        bytesReceivedPerSecond: Double,
+        p50: UInt64,
+        p99: UInt64,
+        max: UInt64,
+        errors: UInt64
+    ) {
+        self.startNanoseconds = startNanoseconds
+        self.durationNanoseconds = durationNanoseconds
+        self.messages = messages
+        self.messagesPerSecond = messagesPerSecond
+        self.bytesReceivedPerSecond = bytesReceivedPerSecond
+        self.p50 = p50
+        self.p99 = p99
+        self.max = max
+        self.errors = errors
+    }
 
     enum CodingKeys: String, CodingKey {
         case startNanoseconds = "start_ns"
