@@ -15,6 +15,7 @@ needs=(
     "socat:socat"
     "go:golang-go"
     "chromium:chromium"
+    "/usr/share/fonts/truetype/dejavu:fonts-dejavu-core"
 )
 
 missing=()
