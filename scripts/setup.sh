@@ -16,6 +16,7 @@ needs=(
     "socat:socat"
     "go:golang-go"
     "chromium:chromium"
+    "/usr/share/fonts/truetype/dejavu:fonts-dejavu-core"
 )
 
 missing=()

@@ -38,25 +38,30 @@ enum RunWords {
         return text
     }
 
+    /// How the latencies are to be read, and by how much the two of an open loop differ.
+    static func loop(_ run: RunReport) -> String {
+        guard let service = run.serviceLatency, service.p99 > 0, run.latency.count > 0 else {
+            return loop(run.plan, hasService: run.serviceLatency != nil)
+        }
+        let times = Double(run.latency.p99) / Double(service.p99)
+        return loop(run.plan, hasService: true)
+            + (times < 1.05
+                ? " At p99 they agree."
+                : " At p99 it is \(Figures.significant(times)) times as long.")
+    }
+
     /// How the latencies are to be read: what the two of an open loop differ by, or what a closed
     /// loop cannot see.
-    static func loop(_ run: RunReport) -> String {
-        guard run.plan.isOpenLoop else {
+    static func loop(_ plan: PlanReport, hasService: Bool) -> String {
+        guard plan.isOpenLoop else {
             return "Closed loop: a server that stalls is asked less often, so its stalls count too "
                 + "little in these figures. --rate measures them."
         }
-        guard let service = run.serviceLatency else {
+        guard hasService else {
             return "Open loop: latency counts from the moment a request was due."
         }
-        let opening =
-            "Intended latency counts from the moment a request was due, service latency from "
-            + "the moment it was sent: waiting for a server that stalls is in the first alone. "
-        guard service.p99 > 0, run.latency.count > 0 else { return opening.trimmingSpaces }
-        let times = Double(run.latency.p99) / Double(service.p99)
-        return opening
-            + (times < 1.05
-                ? "At p99 they agree."
-                : "At p99 it is \(Figures.significant(times)) times as long.")
+        return "Intended latency counts from the moment a request was due, service latency from "
+            + "the moment it was sent: waiting for a server that stalls is in the first alone."
     }
 
     /// The verdict on the bytes.

@@ -81,6 +81,11 @@ struct TidyTests {
         #expect(
             places(in: ["Conform"], matching: /import (?:URing|Engine|Services|Load|Options)/) == []
         )
+        #expect(
+            places(in: ["Report"], matching: /import (?:URing|Net|Engine|Services|Options|Conform)/)
+                == []
+        )
+        #expect(places(in: core, matching: /import Report/) == [])
         #expect(places(in: ["Services", "Load"], matching: /import (?:URing|Options)/) == [])
     }
 

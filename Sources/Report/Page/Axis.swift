@@ -122,12 +122,12 @@ struct Axis: Equatable {
         let decades = min(max(log10(Double(max(count, 1))), 2), 7)
         let names = ["90", "99", "99.9", "99.99", "99.999", "99.9999", "99.99999"]
         var ticks = [
-            Tick(value: 0, label: "0"), Tick(value: 50, label: "50", isOptional: decades > 4),
+            Tick(value: 0, label: "0"), Tick(value: 50, label: "50", isOptional: decades > 5),
         ]
         let nines = Int(decades + 1e-9)
         for (index, name) in names.prefix(nines).enumerated() {
             // The long names are left out in turn, beginning with the last but one.
-            let isOptional = decades > 4 && index > 1 && (nines - 1 - index) % 2 == 1
+            let isOptional = decades > 5 && index > 1 && (nines - 1 - index) % 2 == 1
             let value = 100 - pow(10, 1 - Double(index))
             ticks.append(Tick(value: value, label: name, isOptional: isOptional))
         }

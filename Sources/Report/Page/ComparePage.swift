@@ -14,7 +14,7 @@ extension HTMLReport {
             kind: "ringload compare",
             title: "\(comparison.nameA) and \(comparison.nameB)",
             lines: [
-                "A: \(comparison.nameA)", "B: \(comparison.nameB)",
+                "A is \(comparison.nameA), B is \(comparison.nameB)",
                 RunWords.plan(comparison.runA.plan), RunWords.generator(comparison.runA.plan),
                 comparison.manifest.startedAt,
             ],
@@ -25,7 +25,7 @@ extension HTMLReport {
             isBelievable ? "Finding:" : "Not to be believed:",
             comparison.words,
             isGood: isBelievable,
-            notes: notes(of: runs)
+            notes: notes(of: [("A is ", comparison.runA), ("B is ", comparison.runB)])
                 + zip(["A", "B"], runs).filter { !$0.1.integrity.isClean }.map {
                     "\($0.0): bytes \(RunWords.integrity($0.1.integrity))"
                 }
@@ -33,7 +33,7 @@ extension HTMLReport {
         page.heading("Metrics")
         page.add(metrics(comparison))
         page.heading("Latency")
-        page.paragraph(RunWords.loop(comparison.runA))
+        page.paragraph(RunWords.loop(comparison.runA.plan, hasService: false))
         let distributions: [RunPlots.Named] = [
             ("A", comparison.runA.latency), ("B", comparison.runB.latency),
         ].filter { $0.latency.count > 0 }
@@ -60,7 +60,7 @@ extension HTMLReport {
     private static func metrics(_ comparison: CompareReport) -> String {
         let confidence = TextReport.confidence(comparison)
         let head = [
-            "metric", "A", "B", "B / A", "\(confidence) interval", "p", "the same drawn",
+            "metric", "A", "B", "B / A", "\(confidence) interval", "p", "drawn around 1",
         ]
         let headings =
             head.map { Markup.element("th", "scope=\"col\"", text: $0) }.joined()
@@ -80,7 +80,7 @@ extension HTMLReport {
         }
         return Markup.scrolling(
             "Metrics",
-            Markup.element("caption", text: "A is 1; a ratio below 1 says that B has less")
+            Markup.element("caption", text: "B beside A")
                 + Markup.element("thead", Markup.element("tr", headings))
                 + Markup.element("tbody", rows.joined(separator: "\n"))
         )
@@ -108,7 +108,7 @@ extension HTMLReport {
             return Markup.coordinate(75 + share * 70)
         }
         let words = "\(metric.name): B by A is \(Figures.decimal(ratio, 3))"
-        var paths = "<path class=\"grid\" d=\"M75 0V20\"/>"
+        var paths = "<path class=\"middle\" d=\"M75 0V20\"/>"
         var look = "s5"
         if let low = metric.low, let high = metric.high {
             look = low > 1 || high < 1 ? "s1" : "s5"
@@ -159,7 +159,7 @@ extension HTMLReport {
             title: metric.name,
             description: "\(metric.name) of each block. \(metric.words)",
             x: Axis(title: "block", scale: .linear, low: 0.5, high: ends, ticks: ticks),
-            y: .around(metric.name, values) { metric.text($0, micro: micro) },
+            y: .around("by block", values) { metric.text($0, micro: micro) },
             series: [dots("A", 0, metric.blocksA), dots("B", 1, metric.blocksB)],
             marks: [
                 Mark(place: .horizontal(metric.valueA), label: "", look: 0),

@@ -153,7 +153,7 @@ public enum HTMLReport {
         var bytes: [(name: String, value: String)] = [
             ("received", Figures.bytesPerSecond(run.bytesReceivedPerSecond)),
             ("sent", Figures.bytesPerSecond(run.bytesSentPerSecond)),
-            ("checked and right", Figures.count(run.integrity.verifiedBytes)),
+            ("checked and right", Figures.bytes(Double(run.integrity.verifiedBytes))),
             ("lost", Figures.count(run.integrity.lost)),
             ("foreign", Figures.count(run.integrity.foreign)),
             ("reordered", Figures.count(run.integrity.reordered)),

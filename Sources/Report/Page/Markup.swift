@@ -39,12 +39,20 @@ enum Markup {
 
     /// A table that scrolls by itself where the page is too narrow for it. The first cell of a row
     /// is its heading.
-    static func table(caption: String, head: [String], rows: [[String]]) -> String {
+    ///
+    /// - Parameter badWords: cells that say what should not be.
+    static func table(
+        caption: String,
+        head: [String],
+        rows: [[String]],
+        badWords: Set<String> = []
+    ) -> String {
         let headings = head.map { element("th", "scope=\"col\"", text: $0) }.joined()
         let body = rows.map { row in
             let cells = row.enumerated().map { column, cell in
                 column == 0
-                    ? element("th", "scope=\"row\"", text: cell) : element("td", text: cell)
+                    ? element("th", "scope=\"row\"", text: cell)
+                    : element("td", badWords.contains(cell) ? "class=\"bad\"" : "", text: cell)
             }
             return element("tr", cells.joined())
         }

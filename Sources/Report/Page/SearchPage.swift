@@ -17,23 +17,29 @@ extension HTMLReport {
             version: search.manifest.version
         )
         page.verdict(
-            search.answerPerSecond.map(Figures.rate) ?? "No rate",
+            (search.answerPerSecond.map(Figures.rate) ?? "No rate") + ":",
             search.answer,
             isGood: search.answerPerSecond != nil,
-            notes: notes(of: search.steps.map(\.run))
+            notes: notes(
+                of: search.steps.map { step in
+                    let rate = step.rateAsked.map(Figures.rate) ?? "all that goes"
+                    return ("the step at \(rate) is ", step.run)
+                }
+            )
         )
         page.heading("Latency by rate")
         if let plot = curve(search) { page.add(plot) }
         page.add(
             Markup.table(
-                caption: "Steps, in the order in which they were made",
+                caption: "Steps in their order",
                 head: [
                     "asked", "achieved", "p50", Figures.percentile(search.limitPercentile), "max",
                     "errors", "limit", "run",
                 ],
                 rows: search.steps.map {
                     TextReport.cells($0, search.limitPercentile, micro: micro)
-                }
+                },
+                badWords: ["missed", "INVALID"]
             )
         )
         let distributions = chosen(search)
@@ -53,11 +59,12 @@ extension HTMLReport {
         page.beside([Markup.facts(caption: "The host", host(manifest))])
     }
 
-    /// What must be known of some runs, each once: why they cannot be believed, and their notes.
-    static func notes(of runs: [RunReport]) -> [String] {
+    /// What must be known of some runs: which of them cannot be believed, and what their notes say,
+    /// each once.
+    static func notes(of runs: [(name: String, run: RunReport)]) -> [String] {
         var notes: [String] = []
-        for run in runs {
-            let verdicts = run.audit.isValid ? [] : [run.audit.verdict]
+        for (name, run) in runs {
+            let verdicts = run.audit.isValid ? [] : [name + run.audit.verdict]
             for note in verdicts + run.audit.notes where !notes.contains(note) {
                 notes.append(note)
             }

@@ -51,7 +51,7 @@ enum Stylesheet {
         .headline .value.bad{color:var(--bad)}.headline .value.good{color:var(--good)}
         .headline small{font-size:13px;color:var(--soft);display:block}
         .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));
-        gap:0 36px}
+        gap:18px 36px}
         .pair.narrow{gap:24px 28px;
         grid-template-columns:repeat(auto-fit,minmax(min(100%,230px),1fr))}
         .pair>*{min-width:0}
@@ -70,7 +70,7 @@ enum Stylesheet {
         .narrow .facts th{width:62%}
         pre+.pair{margin-top:26px}.scroll+p{margin-top:12px}.pair+.scroll{margin-top:28px}
         .facts td{text-align:left;padding-left:14px}
-        .kept{color:var(--good)}.missed{color:var(--bad)}
+        td.bad{color:var(--bad)}
         pre{margin:0;padding:12px 14px;background:var(--wash);border:1px solid var(--rule);
         border-radius:6px;white-space:pre-wrap;font:13px/1.55 ui-monospace,"SF Mono",Menlo,Consolas,
         "DejaVu Sans Mono",monospace;user-select:all}
@@ -114,6 +114,7 @@ enum Stylesheet {
         .label.before{transform:translate(calc(-100% - 8px),calc(-100% - 5px))}
         .label.below{transform:translate(8px,5px)}
         .label.before.below{transform:translate(calc(-100% - 8px),5px)}
+        .middle{stroke:var(--soft);stroke-width:1px}
         .ratio{display:block;width:150px;height:20px;margin-left:auto}
 
         """
