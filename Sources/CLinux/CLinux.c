@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -146,6 +147,7 @@ int clinux_pin_thread(int cpu) {
 
 void clinux_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
+void clinux_exact_timers(void) { prctl(PR_SET_TIMERSLACK, 1UL); }
 
 static void fill_stop_signals(sigset_t *set) {
     sigemptyset(set);

@@ -121,11 +121,9 @@ int curing_open_files(struct curing_ring *r, uint32_t entries) {
     return io_uring_register_files_sparse(&r->ring, entries);
 }
 
-int curing_install(struct curing_ring *r, uint32_t slot, uint64_t token) {
-    struct io_uring_sqe *sqe = curing_next(r, token);
-    io_uring_prep_rw(CURING_OP_FIXED_FD_INSTALL, sqe, (int)slot, NULL, 0, 0);
-    sqe->flags |= IOSQE_FIXED_FILE;
-    // What is submitted early finds its buffers all the same.
+// Submits what was prepared last, and finds its result. What is submitted early with it finds its
+// buffers all the same.
+static int submit_at_once(struct curing_ring *r, uint64_t token) {
     curing_commit_buffers(r);
     uint32_t seen = curing_completion_tail(r);
     int result = curing_submit(r);
@@ -138,6 +136,20 @@ int curing_install(struct curing_ring *r, uint32_t slot, uint64_t token) {
         return result;
     }
     return -EBUSY;
+}
+
+int curing_install(struct curing_ring *r, uint32_t slot, uint64_t token) {
+    struct io_uring_sqe *sqe = curing_next(r, token);
+    io_uring_prep_rw(CURING_OP_FIXED_FD_INSTALL, sqe, (int)slot, NULL, 0, 0);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    return submit_at_once(r, token);
+}
+
+int curing_socket(struct curing_ring *r, int family, uint64_t token) {
+    struct io_uring_sqe *sqe = curing_next(r, token);
+    io_uring_prep_rw(IORING_OP_SOCKET, sqe, family, NULL, 0, SOCK_STREAM | SOCK_NONBLOCK);
+    sqe->file_index = IORING_FILE_INDEX_ALLOC;
+    return submit_at_once(r, token);
 }
 
 static int receive_probe_byte(struct curing_ring *r, const int pair[2]) {

@@ -27,8 +27,8 @@ public protocol Driver: ~Copyable {
     /// Takes charge of an accepted connection.
     mutating func adopt(_ slot: UInt32, _ state: inout WorkerState)
 
-    /// Makes a socket for an outgoing connection.
-    mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError>
+    /// Makes a socket for a connection to a target of the plan.
+    mutating func openSocket(target: Int) -> Result<Descriptor, SystemError>
     /// Makes a connection to a target of the plan; ends with `.connected` or `.connectFailed`.
     mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState)
 
@@ -83,7 +83,7 @@ public struct DriverPlan: Sendable {
     /// The listening sockets of this worker.
     public var listeners: [Descriptor] = []
     /// Where connections can be made to.
-    public var targets: [SocketAddress] = []
+    public var targets: [Target] = []
     /// Wakes the worker.
     public var doorbell: Doorbell
     /// Whether io_uring accepts and receives until further notice, or asks each time anew.

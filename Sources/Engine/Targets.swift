@@ -1,9 +1,23 @@
 // TargetTable: the addresses that a worker connects to, in the kernel's form and at a fixed place,
 // since a submission only points to them.
 
-import Net
+public import Net
 
-/// Addresses in the kernel's form.
+/// Where a connection can be made to.
+public struct Target: Equatable, Sendable {
+    /// The other end.
+    public var address: SocketAddress
+    /// This end, of the same family; the kernel chooses where it is nil. Its port is 0.
+    public var source: SocketAddress?
+
+    /// A target, and where it is connected to from.
+    public init(address: SocketAddress, source: SocketAddress? = nil) {
+        self.address = address
+        self.source = source
+    }
+}
+
+/// Targets, their addresses in the kernel's form.
 struct TargetTable: ~Copyable {
     struct Entry {
         let bytes: UnsafeRawPointer
@@ -12,21 +26,28 @@ struct TargetTable: ~Copyable {
 
     private let storage: UnsafeMutableRawPointer
     private let byteCounts: [UInt32]
+    private let targets: [Target]
 
     private static var stride: Int { (SocketAddress.storageBytes + 7) / 8 * 8 }
 
-    init(_ addresses: [SocketAddress]) {
+    init(_ targets: [Target]) {
         let storage = UnsafeMutableRawPointer.allocate(
-            byteCount: max(1, addresses.count * TargetTable.stride),
+            byteCount: max(1, targets.count * TargetTable.stride),
             alignment: 8
         )
-        byteCounts = addresses.enumerated().map { index, address in
-            address.write(to: storage + index * TargetTable.stride)
+        byteCounts = targets.enumerated().map { index, target in
+            target.address.write(to: storage + index * TargetTable.stride)
         }
+        self.targets = targets
         self.storage = storage
     }
 
     deinit { storage.deallocate() }
+
+    /// What a socket for a target has to be.
+    func plan(_ index: Int) -> (family: SocketAddress.Family, source: SocketAddress?) {
+        (targets[index].address.family, targets[index].source)
+    }
 
     subscript(_ index: Int) -> Entry {
         Entry(

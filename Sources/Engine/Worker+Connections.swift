@@ -9,7 +9,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     @inline(never)
     mutating func connect(to target: Int, tag: UInt32) {
         let descriptor: Descriptor
-        switch driver.openSocket(targets[target].family) {
+        switch driver.openSocket(target: target) {
         case .success(let opened): descriptor = opened
         case .failure(let error): return handler.connectFailed(tag: tag, error.code, &effects)
         }

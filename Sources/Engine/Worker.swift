@@ -39,7 +39,6 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     var hosts: [SocketAddress?]
     /// When the rate of accepting allows the next connection.
     var nextAcceptAt: UInt64 = 0
-    let targets: [SocketAddress]
     var listeners: [Listener]
     // Listeners to attend to, by their index.
     var listenersDue: SlotQueue
@@ -78,7 +77,6 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         waitingProducers = producers
         effects = Effects(capacity: state.limits.effectsMax)
         listeners = plan.listeners.map { Listener(descriptor: $0) }
-        targets = plan.targets
         self.control = control
         self.policy = policy
         checkNanoseconds = policy.checkNanoseconds

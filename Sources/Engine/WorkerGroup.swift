@@ -74,7 +74,7 @@ public struct GroupPlan: Sendable {
     /// Where to listen. Every worker gets a listener of its own for each.
     public var listeners: [ListenOptions] = []
     /// Where handlers may connect to.
-    public var targets: [SocketAddress] = []
+    public var targets: [Target] = []
     /// Whether io_uring accepts and receives until further notice (multishot, Linux 6.0), or asks
     /// each time anew. No other backend knows the difference.
     public var usesMultishot = true

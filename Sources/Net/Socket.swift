@@ -61,15 +61,47 @@ public enum Socket {
     }
 
     /// A socket for an outgoing connection: non-blocking, TCP_NODELAY.
-    public static func outgoing(_ family: SocketAddress.Family) throws(SystemError) -> Descriptor {
+    ///
+    /// - Parameter source: the address to connect from. The kernel chooses its port when the other
+    ///   end is known, so that a port serves several connections (IP_BIND_ADDRESS_NO_PORT, ip(7)).
+    public static func outgoing(
+        _ family: SocketAddress.Family,
+        from source: SocketAddress? = nil
+    ) throws(SystemError) -> Descriptor {
         let descriptor = try make(family)
         do throws(SystemError) {
-            try set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
+            try prepareOutgoing(descriptor, from: source)
         } catch {
             descriptor.close()
             throw error
         }
         return descriptor
+    }
+
+    /// Sets what an outgoing connection's socket has to have.
+    public static func prepareOutgoing(
+        _ descriptor: Descriptor,
+        from source: SocketAddress?
+    ) throws(SystemError) {
+        try set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
+        guard let source else { return }
+        try set(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        try bind(descriptor, source)
+    }
+
+    /// Whether somebody takes a connection at an address within a tenth of a second. The connection
+    /// is closed at once.
+    public static func answers(_ address: SocketAddress) -> Bool {
+        guard let descriptor = try? outgoing(address.family) else { return false }
+        defer { descriptor.close() }
+        let result = address.withKernelForm { clinux_connect(descriptor.rawValue, $0, $1) }
+        let deadline = Clock.monotonicNanoseconds() + .nanosecondsPerSecond / 10
+        while result == -EINPROGRESS, descriptor.peerAddress == nil,
+            descriptor.takeSocketError() == nil, Clock.monotonicNanoseconds() < deadline
+        {
+            usleep(1000)
+        }
+        return descriptor.peerAddress != nil
     }
 
     /// The address that a socket is bound to.

@@ -18,6 +18,13 @@ public struct SocketAddress: Equatable, Hashable, Sendable {
     /// The port in host order.
     public var port: UInt16
 
+    init(family: Family, octets: InlineOctets, scope: UInt32, port: UInt16) {
+        self.family = family
+        self.octets = octets
+        self.scope = scope
+        self.port = port
+    }
+
     /// The same address with port 0: what connections from one host have in common.
     public var host: SocketAddress {
         var host = self

@@ -31,7 +31,7 @@ public struct KernelRing: Ring, ~Copyable {
     // Completions between head and tail have been seen and are not yet given back.
     private var head: UInt32
     private var tail: UInt32
-    /// Whether accepted connections are registered files.
+    /// Whether connections are registered files.
     public let registersFiles: Bool
     /// Submissions that fit before the next enter.
     public private(set) var submissionRoom: Int
@@ -179,9 +179,35 @@ public struct KernelRing: Ring, ~Copyable {
     }
 
     public mutating func openSocket(
-        _ family: SocketAddress.Family
+        _ family: SocketAddress.Family,
+        from source: SocketAddress?
     ) -> Result<Descriptor, SystemError> {
-        Result { () throws(SystemError) in try Socket.outgoing(family) }
+        Result { () throws(SystemError) in
+            guard registersFiles else { return try Socket.outgoing(family, from: source) }
+            return try openRegisteredSocket(family, from: source)
+        }
+    }
+
+    private mutating func openRegisteredSocket(
+        _ family: SocketAddress.Family,
+        from source: SocketAddress?
+    ) throws(SystemError) -> Descriptor {
+        let domain = family == .v4 ? AF_INET : AF_INET6
+        let slot = curing_socket(ring, domain, Token.socket.rawValue)
+        tail = curing_completion_tail(ring)
+        submissionRoom = Int(curing_submission_room(ring))
+        let socket = Descriptor.registered(slot: try SystemError.check("socket", slot))
+        let outcome = withPlain(socket) { plain in
+            Result { () throws(SystemError) in try Socket.prepareOutgoing(plain, from: source) }
+        }
+        do throws(SystemError) {
+            guard let outcome else { throw SystemError("socket", .tooManyFiles) }
+            try outcome.get()
+        } catch {
+            submit(.close(socket), token: .socket)
+            throw error
+        }
+        return socket
     }
 
     public mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) {

@@ -44,7 +44,10 @@ public protocol Ring: ~Copyable {
     mutating func acceptQueued(_ listener: Descriptor) -> Result<Descriptor, Errno>
     /// Makes a socket for an outgoing connection. The socket calls and the clock are part of
     /// the seam because a simulated kernel has to see them.
-    mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError>
+    mutating func openSocket(
+        _ family: SocketAddress.Family,
+        from source: SocketAddress?
+    ) -> Result<Descriptor, SystemError>
     /// Ends both directions at once (shutdown(2)); the pending operations complete.
     mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection)
     /// Makes the coming close send RST.

@@ -21,8 +21,11 @@ public struct Token: Equatable, Hashable, Sendable {
     /// down without one. Whoever finds it among the completions closes the descriptor that it may
     /// bring.
     public static let installation = Token(operation: .max)
+    /// The token of a socket that a ring makes as a registered file, and of its close. A completion
+    /// that comes with a slot is late: whoever asked for the socket has given it up.
+    public static let socket = Token(operation: .max - 1)
 
-    /// Packs a token. `slot` must be below `slotLimit`; operation 255 is the ring's.
+    /// Packs a token. `slot` must be below `slotLimit`; operations 254 and 255 are the ring's.
     @inline(__always)
     public init(operation: UInt8, slot: UInt32 = 0, generation: UInt32 = 0) {
         assert(slot < Token.slotLimit)

@@ -183,7 +183,7 @@ struct HandlerTests {
     private func call(_ target: SocketAddress, _ backend: Backend) throws -> [String] {
         let said = Said()
         var plan = GroupPlan(backend: backend, limits: Limits(connectionsMax: 4))
-        plan.targets = [target]
+        plan.targets = [Target(address: target)]
         let group = try WorkerGroup(plan) { _ in Caller { said.add($0) } }
         _ = group.join()
         return said.all

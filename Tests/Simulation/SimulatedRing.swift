@@ -39,7 +39,8 @@ struct SimulatedRing: Ring, ~Copyable {
     }
 
     mutating func openSocket(
-        _ family: SocketAddress.Family
+        _ family: SocketAddress.Family,
+        from source: SocketAddress?
     ) -> Result<Descriptor, SystemError> {
         .failure(SystemError("socket", .tooManyFiles))
     }

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "counting.h"
 #include "transmission.h"
 
 // ---- the hot calls of the epoll driver, inline ----
@@ -96,6 +97,8 @@ int clinux_allowed_cpus(int *cpus, int capacity);
 int clinux_pin_thread(int cpu);
 void clinux_name_thread(const char *name);
 int clinux_thread_id(void);
+/// Lets the calling thread's timers fire without slack (PR_SET_TIMERSLACK).
+void clinux_exact_timers(void);
 
 /// Blocks SIGINT and SIGTERM in the calling thread and those it starts, and ignores SIGPIPE.
 int clinux_block_signals(void);

@@ -96,6 +96,9 @@ int curing_open_files(struct curing_ring *ring, uint32_t entries);
 /// waits nor runs task work. Returns it or -errno. Its completion stays in the queue with a result
 /// below 0; one that did not fit into the queue comes late, with the descriptor.
 int curing_install(struct curing_ring *ring, uint32_t slot, uint64_t token);
+/// Makes a TCP socket that is a registered file from the start, non-blocking (Linux 5.19); like
+/// `curing_install`. Returns its slot or -errno.
+int curing_socket(struct curing_ring *ring, int family, uint64_t token);
 
 // ---- submissions ----
 
@@ -141,7 +144,8 @@ static inline void curing_accept(struct curing_ring *r, int listener, bool multi
 static inline void curing_connect(struct curing_ring *r, int fd, const void *address,
                                   uint32_t length, uint64_t token) {
     struct io_uring_sqe *sqe = curing_next(r, token);
-    io_uring_prep_connect(sqe, fd, (const struct sockaddr *)address, length);
+    io_uring_prep_connect(sqe, 0, (const struct sockaddr *)address, length);
+    curing_set_file(sqe, fd);
 }
 
 static inline void curing_receive(struct curing_ring *r, int fd, uint16_t group, bool multishot,

@@ -97,10 +97,11 @@ public struct EpollDriver: Driver, ~Copyable {
         watchConnection(slot, &state)
     }
 
-    public mutating func openSocket(
-        _ family: SocketAddress.Family
-    ) -> Result<Descriptor, SystemError> {
-        Result { () throws(SystemError) in try Socket.outgoing(family) }
+    public mutating func openSocket(target: Int) -> Result<Descriptor, SystemError> {
+        let (family, source) = targets.plan(target)
+        return Result { () throws(SystemError) in
+            try Socket.outgoing(family, from: source)
+        }
     }
 
     public mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState) {

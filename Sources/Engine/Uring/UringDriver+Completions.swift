@@ -39,6 +39,11 @@ extension UringDriver where R: ~Copyable {
             case .installation:
                 if completion.result >= 0 { Descriptor(rawValue: completion.result).close() }
                 continue
+            case .socket:
+                if completion.result >= 0 {
+                    ring.submit(.close(.registered(slot: completion.result)), token: .socket)
+                }
+                continue
             case nil:
                 preconditionFailure("a completion of nothing that was asked for")
             }

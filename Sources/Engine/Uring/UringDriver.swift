@@ -17,7 +17,8 @@ enum Operation: UInt8 {
     case cancelAccept
     case close
     case doorbell
-    /// The ring's own (`Token.installation`).
+    /// The ring's own (`Token.socket`, `Token.installation`).
+    case socket = 254
     case installation = 255
 }
 
@@ -108,10 +109,9 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {}
 
-    public mutating func openSocket(
-        _ family: SocketAddress.Family
-    ) -> Result<Descriptor, SystemError> {
-        ring.openSocket(family)
+    public mutating func openSocket(target: Int) -> Result<Descriptor, SystemError> {
+        let (family, source) = targets.plan(target)
+        return ring.openSocket(family, from: source)
     }
 
     public mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState) {
