@@ -10,7 +10,7 @@ SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
 
 .PHONY: help setup build debug run demo test test-slow soak unit simulate \
-	bugbank asan tsan fuzz fuzz-keep codegen format lint bench clean
+	bugbank asan tsan fuzz fuzz-keep codegen format lint bench bench-client clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ debug: setup ## Build everything for debugging, tests included
 	swift build --build-tests
 
 $(SUPPORT)/epoll-echo: Benchmarks/peers/epoll-echo.c
+	@mkdir -p $(SUPPORT)
+	cc -O2 -Wall -Wextra -Werror -o $@ $<
+
+$(SUPPORT)/epoll-client: Benchmarks/peers/epoll-client.c
 	@mkdir -p $(SUPPORT)
 	cc -O2 -Wall -Wextra -Werror -o $@ $<
 
@@ -93,3 +97,6 @@ lint: ## Check the format of the Swift sources
 
 bench: build $(SUPPORT)/epoll-echo ## Compare both backends with a minimal C server (minutes)
 	@scripts/bench.sh
+
+bench-client: build $(SUPPORT)/epoll-client ## Compare the cost of ringload with a minimal C client
+	@scripts/bench-client.sh

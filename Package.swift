@@ -26,7 +26,7 @@ let strictC: [CSetting] = [
 
 /// What the targets of `make fuzz` reach into.
 let fuzzed: [Target.Dependency] = [
-    "Engine", "Net", "Options", "URing", "ringback", "ringload",
+    "Engine", "Load", "Net", "Options", "Report", "URing", "ringback", "ringload",
     .product(name: "ArgumentParser", package: "swift-argument-parser"),
 ]
 
@@ -69,7 +69,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "Load", dependencies: ["Engine", "Net", "Measure"], swiftSettings: strict),
-        .target(name: "Report", dependencies: ["Load", "Measure"], swiftSettings: strict),
+        .target(
+            name: "Report",
+            dependencies: ["Engine", "Load", "Measure"],
+            swiftSettings: strict
+        ),
         .target(name: "Conform", dependencies: ["Net"], swiftSettings: strict),
 
         .target(
@@ -93,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "ringload",
             dependencies: [
-                "Conform", "Load", "Measure", "Engine", "Net", "Options",
+                "Conform", "Load", "Measure", "Report", "Engine", "Net", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -144,6 +148,8 @@ let package = Package(
             dependencies: ["Conform", "Engine", "Net", "Support", "URing"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "MeasureTests",
             dependencies: [
                 "Measure", "Net", .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

@@ -60,9 +60,9 @@ for shape in $shapes; do
     IFS=: read -r size connections depth <<<"$shape"
     for name in "${servers[@]}"; do
         awk -v shape="$size x $connections, depth $depth" -v name="$name" \
-            -v cost="$(column "$name" "$shape" "" server_cpu_ns_per_message)" \
-            -v c="$(column c-epoll "$shape" "" server_cpu_ns_per_message)" \
-            -v epoll="$(column epoll "$shape" "" server_cpu_ns_per_message)" \
+            -v cost="$(column "$name" "$shape" server cpu_ns_per_message)" \
+            -v c="$(column c-epoll "$shape" server cpu_ns_per_message)" \
+            -v epoll="$(column epoll "$shape" server cpu_ns_per_message)" \
             -v rate="$(column "$name" "$shape" "" messages_per_second)" \
             -v p50="$(column "$name" "$shape" latency_ns p50)" \
             -v p99="$(column "$name" "$shape" latency_ns p99)" \

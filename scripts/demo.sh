@@ -30,7 +30,7 @@ for shape in "${shapes[@]}"; do
         awk -v load="$connections x $size, checked" -v backend="$backend" \
             -v rate="$(field "$report" "" messages_per_second)" \
             -v p50="$(field "$report" latency_ns p50)" -v p99="$(field "$report" latency_ns p99)" \
-            -v cost="$(field "$report" "" server_cpu_ns_per_message)" \
+            -v cost="$(field "$report" server cpu_ns_per_message)" \
             -v verdict="$(verdict "$report")" \
             'BEGIN { printf "%-22s %-7s %12.0f %10.1f %10.1f %14.0f %s\n",
                      load, backend, rate, p50 / 1000, p99 / 1000, cost, verdict }'

@@ -1,23 +1,79 @@
-// What a load run is to do, what its threads say to each other, and what comes of it.
+// LoadPlan: what a run is to do. Plain values; the command line makes them, the workers read them.
 
 public import Engine
-public import Measure
 public import Net
-import Synchronization
 
-/// A request-response run: closed loop, each connection with up to `depth` requests under way.
+/// What connections do.
+public enum Workload: Equatable, Sendable {
+    /// Requests and their responses on connections that last: `rr`.
+    case requestResponse
+    /// A connection for each request: connect, request, response, close: `crr`.
+    case connectRequestClose
+    /// Bytes without pause: `stream`.
+    case stream(StreamDirection)
+    /// Connections that are held; of each worker so many send a request now and then: `idle`.
+    case idle(active: Int)
+}
+
+/// Which way a stream's bytes go.
+public enum StreamDirection: String, CaseIterable, Sendable {
+    /// They are sent, and come back.
+    case both
+    /// They are sent; what comes back is dropped.
+    case send
+    /// They come from the server unasked.
+    case receive
+}
+
+/// When requests begin.
+public enum Arrivals: Equatable, Sendable {
+    /// When the response before has come, and the client has thought for a while.
+    case closed(thinkNanoseconds: UInt64)
+    /// At moments of their own, so many per second, whatever the server does; equally spaced, or
+    /// as independent callers would send them.
+    case open(perSecond: Double, Spacing)
+
+    /// How requests of an open loop follow each other.
+    public enum Spacing: String, CaseIterable, Sendable {
+        case constant
+        case poisson
+    }
+
+    /// Whether requests have moments of their own.
+    public var isOpen: Bool {
+        if case .open = self { true } else { false }
+    }
+}
+
+/// How long a run lasts.
+public enum Span: Equatable, Sendable {
+    case nanoseconds(UInt64)
+    /// Until so many messages have been exchanged.
+    case messages(UInt64)
+}
+
+/// What a run is to do.
 public struct LoadPlan: Sendable {
-    /// Where to.
-    public var target: SocketAddress
+    public var workload = Workload.requestResponse
+    /// Where to: connections take them in turn.
+    public var targets: [SocketAddress]
+    /// Where from: connections take them in turn. The kernel chooses where it is empty.
+    public var sources: [SocketAddress] = []
     /// The kernel interface of the load generator itself.
     public var backend: Backend
+    /// Whether connections are registered files, not descriptors (io_uring alone).
+    public var registersFiles = false
     /// Connections of all workers together.
     public var connections = 50
-    /// Request sizes in bytes, chosen evenly from the range.
-    public var smallestSize = 64
-    public var largestSize = 64
+    /// Sizes of requests; of a stream's blocks.
+    public var size = SizeDistribution.fixed(64)
     /// Requests under way on each connection.
     public var depth = 1
+    public var arrivals = Arrivals.closed(thinkNanoseconds: 0)
+    /// Over how long the connects are spread.
+    public var rampNanoseconds: UInt64 = 0
+    public var warmupNanoseconds: UInt64 = .nanosecondsPerSecond
+    public var span = Span.nanoseconds(10 * .nanosecondsPerSecond)
     /// Threads.
     public var workerCount = 1
     /// CPUs to pin them to, in turn; none where empty.
@@ -26,111 +82,56 @@ public struct LoadPlan: Sendable {
     public var verifies = false
     /// Whether FIN follows the last request at once, instead of the last response.
     public var halfCloses = false
+    /// The share of connections that end with RST.
+    public var resetShare = 0.0
+    /// Whether a connection of `crr` ends with FIN, and leaves its port in TIME_WAIT. Otherwise it
+    /// ends with RST once its response has come.
+    public var keepsTimeWait = false
     /// How long a connection waits after each receive before it reads on; 0 reads at once.
     public var readDelayNanoseconds: UInt64 = 0
-    /// Decides sizes and keys.
+    /// How long a connect or a response may take.
+    public var timeoutNanoseconds: UInt64 = 10 * .nanosecondsPerSecond
+    /// Whether TCP is asked what it knows of each connection that ends.
+    public var asksTCP = true
+    /// Whether the system calls of load and server are counted, which slows both a little.
+    public var countsSystemCalls = false
+    /// Decides sizes, keys and arrivals.
     public var seed: UInt64 = 1
     /// The size of a buffer of the load generator.
     public var bufferBytes = 64 * 1024
 
-    /// A run with every default.
+    /// A run against one server, everything else by default.
     public init(target: SocketAddress, backend: Backend) {
-        self.target = target
+        targets = [target]
         self.backend = backend
     }
 
+    /// Whether there is no pair of a source and a target of one family.
+    public var hasNoEndpoint: Bool { endpoints.isEmpty }
+
     /// The connections of one worker: a consecutive share of all.
     func connections(ofWorker number: Int) -> Range<Int> {
-        let first = connections * number / workerCount
-        return first..<(connections * (number + 1) / workerCount)
-    }
-}
-
-/// What went wrong, by class.
-public struct LoadErrors: Codable, Equatable, Sendable {
-    /// Connects that were refused.
-    public var refused: UInt64 = 0
-    /// Connects that failed otherwise.
-    public var connectFailed: UInt64 = 0
-    /// Connections that broke.
-    public var reset: UInt64 = 0
-    /// Connections that the server ended before its time.
-    public var closedEarly: UInt64 = 0
-    /// Requests without a response at the end.
-    public var unanswered: UInt64 = 0
-    /// Connects of which nothing was heard in time.
-    public var connectTimedOut: UInt64 = 0
-    /// Requests whose response did not come in time; their connection was cut.
-    public var timedOut: UInt64 = 0
-
-    /// None.
-    public init() {}
-
-    /// All together.
-    public var total: UInt64 {
-        refused + connectFailed + connectTimedOut + reset + closedEarly + unanswered + timedOut
+        share(of: connections, ofWorker: number)
     }
 
-    enum CodingKeys: String, CodingKey {
-        case refused
-        case connectFailed = "connect_failed"
-        case reset
-        case closedEarly = "closed_early"
-        case unanswered
-        case connectTimedOut = "connect_timed_out"
-        case timedOut = "timed_out"
+    /// The messages of one worker, where the run lasts for a number of them.
+    func messages(ofWorker number: Int) -> Int? {
+        guard case .messages(let count) = span else { return nil }
+        return share(of: Int(clamping: count), ofWorker: number).count
     }
 
-    mutating func add(_ other: LoadErrors) {
-        refused += other.refused
-        connectFailed += other.connectFailed
-        reset += other.reset
-        closedEarly += other.closedEarly
-        unanswered += other.unanswered
-        connectTimedOut += other.connectTimedOut
-        timedOut += other.timedOut
+    private func share(of all: Int, ofWorker number: Int) -> Range<Int> {
+        let (each, rest) = all.quotientAndRemainder(dividingBy: workerCount)
+        let first = each * number + min(rest, number)
+        return first..<(first + each + (number < rest ? 1 : 0))
     }
-}
 
-/// What a run measured.
-public struct LoadResult: Sendable {
-    /// Responses that were complete within the measured window, and their bytes.
-    public var messages: UInt64 = 0
-    public var bytes: UInt64 = 0
-    /// From the moment a request is handed over until its response is complete.
-    public var latency = Latency()
-    /// From the request for a connection until it stands.
-    public var connectLatency = Latency()
-    /// The longest time in which a connection with a request under way heard nothing.
-    public var longestSilenceNanoseconds: UInt64 = 0
-    public var errors = LoadErrors()
-    public var integrity = Integrity()
-
-    /// Nothing yet.
-    public init() {}
-
-    mutating func add(_ other: LoadResult) {
-        messages += other.messages
-        bytes += other.bytes
-        latency.add(other.latency)
-        connectLatency.add(other.connectLatency)
-        longestSilenceNanoseconds = max(longestSilenceNanoseconds, other.longestSilenceNanoseconds)
-        errors.add(other.errors)
-        integrity.add(other.integrity)
+    /// Where the workers may connect to: every target from every source of its family.
+    var endpoints: [Target] {
+        guard !sources.isEmpty else { return targets.map { Target(address: $0) } }
+        return sources.flatMap { source in
+            targets.filter { $0.family == source.family }
+                .map { Target(address: $0, source: source) }
+        }
     }
-}
-
-/// What the threads of a run share: a few numbers, read by the workers and set by the main thread
-/// or the other way round.
-final class LoadControl: Sendable {
-    /// The measured window in monotonic nanoseconds. Nothing counts until it is set.
-    let windowStart = Atomic<UInt64>(.max)
-    let windowEnd = Atomic<UInt64>(.max)
-    /// No further request begins.
-    let isEnding = Atomic<Bool>(false)
-    /// Connections that stand or have failed, and those that have ended.
-    let settled = Atomic<Int>(0)
-    let failed = Atomic<Int>(0)
-    let ended = Atomic<Int>(0)
-    let result = Mutex(LoadResult())
 }

@@ -1,121 +1,105 @@
-// RequestResponse: the closed-loop workload as a handler. A connection has up to `depth` requests
-// under way; a response is complete when as many bytes have come back as were sent up to the
-// request's end.
+// RequestResponse: requests and their responses, as a handler. A response is complete when as many
+// bytes have come back as were sent up to the request's end. Whether a request may begin is decided
+// in RequestResponse+Arrivals.swift; here is the way of its bytes.
+//
+// It serves three workloads. In `rr` connections last. In `crr` each request has a connection of its
+// own. In `idle` most connections have no request at all.
 
 import Engine
 import Measure
 import Net
 import Synchronization
 
-/// The request-response workload of one worker.
+/// The request-response workloads of one worker.
 struct RequestResponse: Handler, ~Copyable {
     static var produces: Bool { true }
 
-    /// A request under way.
-    private struct Request {
-        /// The offset in the stream at which it ends.
-        var end: UInt64
-        var sentAt: UInt64
+    /// A session, and when something is to happen to it.
+    struct Waiting: BitwiseCopyable {
+        var moment: UInt64
+        var session: Int
     }
 
-    /// One connection of the plan.
-    private struct Session {
-        var connection: ConnectionID?
-        var connectStarted: UInt64 = 0
-        /// Bytes produced and bytes received: offsets in the keyed stream.
-        var sent: UInt64 = 0
-        var received: UInt64 = 0
-        /// Bytes of the current request that are still to be produced.
-        var rest = 0
-        /// The requests under way: a ring of `depth`.
-        var firstRequest = 0
-        var requestCount = 0
-        /// When bytes last came.
-        var heardAt: UInt64 = 0
-        var isFinishing = false
-        var isFaulty = false
-        /// The server finished first.
-        var wasCutShort = false
-        var isPaused = false
-    }
-
-    private let plan: LoadPlan
-    private let control: LoadControl
-    private let numbers: Range<Int>
-    private let sessions: UnsafeMutablePointer<Session>
-    private let requests: UnsafeMutablePointer<Request>
-    // The session of each slot of the worker's table.
-    private let sessionOfSlot: UnsafeMutablePointer<Int>
-    private var nextToConnect = 0
-    private var result = LoadResult()
-    private var evidence: [Int: Evidence] = [:]
-    private var random: SplitMix64
-    private var isEnding = false
-    // Sessions that do not read, by the moment at which they read on.
-    private var resting: [(moment: UInt64, session: Int)] = []
-    private var firstResting = 0
-
-    /// Connects under way at once: fewer than any listener's queue holds.
-    private static var connectsAtOnce: Int { 256 }
+    var load: LoadWorker
+    let isOpenLoop: Bool
+    let connectsForEach: Bool
+    let thinkNanoseconds: UInt64
+    /// The schedule of an open loop, once it runs.
+    var schedule: Schedule?
+    /// Sessions that could take a request that is due, and since when there is one.
+    var free: FixedQueue<Int>
+    var freeSince: UInt64 = 0
+    /// Sessions between a response and the next request.
+    var thinking: FixedQueue<Waiting>
+    /// Sessions of `crr` whose connect failed, until they try again.
+    var retrying: FixedQueue<Waiting>
+    /// Sessions that do not read.
+    var resting: FixedQueue<Waiting>
+    /// Whether the run lasts for a number of messages. Then, from the beginning of the window on,
+    /// how many may still begin, and how many are not complete.
+    let countsMessages: Bool
+    var messagesLeft = Int.max
+    var messagesAwaited = Int.max
+    /// Requests that began in the turn of this moment.
+    var batch: UInt64 = 0
+    var batchTurn: UInt64 = 0
+    /// When overdue responses are looked for again, and for when the next wake is asked for.
+    var nextTimeoutCheck: UInt64 = 0
+    var wakeAt = UInt64.max
 
     init(_ plan: LoadPlan, worker: Int, control: LoadControl) {
-        self.plan = plan
-        self.control = control
-        numbers = plan.connections(ofWorker: worker)
-        sessions = .allocate(capacity: max(1, numbers.count))
-        sessions.initialize(repeating: Session(), count: numbers.count)
-        requests = .allocate(capacity: max(1, numbers.count * plan.depth))
-        sessionOfSlot = .allocate(capacity: max(1, numbers.count))
-        random = SplitMix64(seed: plan.seed &+ UInt64(worker) &* 0x9e37_79b9_7f4a_7c15)
+        load = LoadWorker(plan, number: worker, control: control)
+        isOpenLoop = plan.arrivals.isOpen
+        connectsForEach = plan.workload == .connectRequestClose
+        if case .closed(let think) = plan.arrivals {
+            thinkNanoseconds = think
+        } else {
+            thinkNanoseconds = 0
+        }
+        let count = load.sessions.count
+        free = FixedQueue(capacity: count)
+        thinking = FixedQueue(capacity: thinkNanoseconds > 0 ? count * plan.depth : 0)
+        retrying = FixedQueue(capacity: connectsForEach ? count : 0)
+        resting = FixedQueue(capacity: plan.readDelayNanoseconds > 0 ? count : 0)
+        countsMessages = plan.messages(ofWorker: worker) != nil
+        if case .idle(let active) = plan.workload {
+            for session in 0..<min(active, count) { load.sessions[session].flags = .active }
+        }
     }
 
-    deinit {
-        sessions.deallocate()
-        requests.deallocate()
-        sessionOfSlot.deallocate()
-    }
-
-    private func stream(_ session: Int) -> KeyedStream {
-        KeyedStream(connection: UInt32(numbers.lowerBound + session), key: plan.seed)
-    }
-
-    // ---- connecting ----
+    // ---- connections ----
 
     mutating func started(_ effects: inout Effects) {
-        for _ in 0..<min(RequestResponse.connectsAtOnce, numbers.count) { connectNext(&effects) }
+        Thread.makeTimersExact()
+        // A session of `crr` connects when its request begins.
+        if !connectsForEach { connectFirst(&effects) }
+        nextTimeoutCheck = Clock.monotonicNanoseconds() + RequestResponse.timeoutCheckInterval
+        wake(at: nextTimeoutCheck, &effects)
     }
 
-    private mutating func connectNext(_ effects: inout Effects) {
-        guard nextToConnect < numbers.count, !isEnding else { return }
-        sessions[nextToConnect].connectStarted = Clock.monotonicNanoseconds()
-        effects.connect(to: 0, tag: UInt32(nextToConnect))
-        nextToConnect += 1
+    mutating func connectFirst(_ effects: inout Effects) {
+        if let moment = load.connectFirst(&effects) { wake(at: moment, &effects) }
     }
 
     mutating func opened(_ connection: ConnectionID, tag: UInt32, _ effects: inout Effects) {
         let session = Int(tag)
         let now = Clock.monotonicNanoseconds()
-        result.connectLatency.record(now - sessions[session].connectStarted)
-        sessionOfSlot[Int(connection.slot)] = session
-        sessions[session].connection = connection
-        control.settled.add(1, ordering: .relaxed)
-        connectNext(&effects)
-        if isEnding {
-            end(session, &effects)
-        } else {
-            effects.produce(on: connection)
+        load.opened(connection, session, now)
+        if connectsForEach {
+            load.sessions.grant(session, due: load.sessions[session].due)
+            return effects.produce(on: connection)
         }
+        connectFirst(&effects)
+        if load.phase == .ending { end(session, &effects) } else { ready(session, now, &effects) }
     }
 
     mutating func connectFailed(tag: UInt32, _ error: Errno, _ effects: inout Effects) {
-        if error == .connectionRefused {
-            result.errors.refused += 1
-        } else if error != .canceled {
-            result.errors.connectFailed += 1
+        load.connectFailed(Int(tag), error)
+        if connectsForEach {
+            retry(Int(tag), &effects)
+        } else {
+            connectFirst(&effects)
         }
-        control.failed.add(1, ordering: .relaxed)
-        control.settled.add(1, ordering: .relaxed)
-        connectNext(&effects)
     }
 
     // ---- requests ----
@@ -125,38 +109,46 @@ struct RequestResponse: Handler, ~Copyable {
         on connection: ConnectionID,
         _ effects: inout Effects
     ) -> Int {
-        let session = sessionOfSlot[Int(connection.slot)]
-        let offset = sessions[session].sent
+        let session = load.sessions[of: connection]
+        let offset = load.sessions[session].sent
         let room = bytes.byteCount
         var now: UInt64 = 0
         var count = 0
         while count < room {
-            if sessions[session].rest == 0 {
-                guard !isEnding, sessions[session].requestCount < plan.depth else { break }
+            if load.sessions[session].rest == 0 {
+                guard load.sessions[session].granted > 0 else { break }
                 if now == 0 { now = Clock.monotonicNanoseconds() }
-                beginRequest(session, now)
+                let size = load.plan.size.next(&load.random)
+                load.sessions.begin(session, byteCount: size, sentAt: sentAt(session, now))
+                if !isOpenLoop { countBatch(turn: effects.now) }
             }
-            let part = min(sessions[session].rest, room - count)
-            sessions[session].rest -= part
+            let part = min(load.sessions[session].rest, room - count)
+            load.sessions[session].rest -= part
+            load.sessions[session].sent += UInt64(part)
             count += part
-            sessions[session].sent += UInt64(part)
         }
-        if plan.verifies { stream(session).fill(&bytes, count: count, from: offset) }
-        if count == 0, isEnding { end(session, &effects) }
+        load.interval.bytesSent &+= UInt64(count)
+        if load.plan.verifies {
+            load.verifier.stream(session, load.sessions).fill(&bytes, count: count, from: offset)
+        }
+        if count == 0, load.phase == .ending { end(session, &effects) }
         return count
     }
 
-    private mutating func beginRequest(_ session: Int, _ now: UInt64) {
-        let size =
-            plan.smallestSize == plan.largestSize
-            ? plan.smallestSize
-            : Int.random(in: plan.smallestSize...plan.largestSize, using: &random)
-        var place = sessions[session].firstRequest + sessions[session].requestCount
-        if place >= plan.depth { place -= plan.depth }
-        let request = Request(end: sessions[session].sent + UInt64(size), sentAt: now)
-        (requests + session * plan.depth + place).initialize(to: request)
-        sessions[session].requestCount += 1
-        sessions[session].rest = size
+    /// A transaction of `crr` begins with its connect.
+    @inline(__always)
+    private func sentAt(_ session: Int, _ now: UInt64) -> UInt64 {
+        connectsForEach ? load.sessions[session].connectStarted : now
+    }
+
+    @inline(__always)
+    private mutating func countBatch(turn: UInt64) {
+        if batchTurn != turn {
+            load.interval.batches.count(batch)
+            batch = 0
+            batchTurn = turn
+        }
+        batch &+= 1
     }
 
     // ---- responses ----
@@ -166,150 +158,72 @@ struct RequestResponse: Handler, ~Copyable {
         on connection: ConnectionID,
         _ effects: inout Effects
     ) -> Verdict {
-        let session = sessionOfSlot[Int(connection.slot)]
-        if plan.verifies, !verify(bytes, session) { return isJudged(session) ? .abort : .consume }
-        sessions[session].received += UInt64(bytes.byteCount)
-        let completed = completeRequests(session, byteCount: bytes.byteCount)
-        if plan.readDelayNanoseconds > 0 { rest(session, &effects) }
-        if isEnding {
-            if sessions[session].requestCount == 0 { end(session, &effects) }
-        } else if completed {
-            effects.produce(on: connection)
+        let session = load.sessions[of: connection]
+        if let verdict = load.take(bytes, session) { return verdict }
+        if load.plan.readDelayNanoseconds > 0 { rest(session, effects.now, &effects) }
+        guard load.sessions[session].underWay > 0 else { return .consume }
+        let now = Clock.monotonicNanoseconds()
+        noteSilence(session, now)
+        while load.sessions[session].underWay > 0 {
+            let request = load.sessions.oldest(session)
+            guard request.end <= load.sessions[session].received else { break }
+            load.sessions.completeOldest(session)
+            record(request, now)
+            if connectsForEach {
+                endTransaction(session, &effects)
+            } else {
+                complete(session, now, &effects)
+            }
         }
         return .consume
     }
 
-    /// Completes every request whose response has come in full.
-    private mutating func completeRequests(_ session: Int, byteCount: Int) -> Bool {
-        guard sessions[session].requestCount > 0 else { return false }
-        let now = Clock.monotonicNanoseconds()
-        let isMeasured =
-            now >= control.windowStart.load(ordering: .relaxed)
-            && now < control.windowEnd.load(ordering: .relaxed)
-        if isMeasured { result.bytes &+= UInt64(byteCount) }
-        let oldest = requests[session * plan.depth + sessions[session].firstRequest].sentAt
-        let silence = now &- max(sessions[session].heardAt, oldest)
+    @inline(__always)
+    private mutating func noteSilence(_ session: Int, _ now: UInt64) {
+        if connectsForEach, load.sessions[session].flags.contains(.awaitsFirstByte) {
+            load.sessions[session].flags.remove(.awaitsFirstByte)
+            load.interval.firstByteLatency.record(now &- load.sessions[session].openedAt)
+        }
+        let oldest = load.sessions.oldest(session).sentAt
+        let silence = now &- max(load.sessions[session].heardAt, oldest)
         // A stall counts whenever it comes, also after the window, when only responses are awaited.
-        result.longestSilenceNanoseconds = max(result.longestSilenceNanoseconds, silence)
-        sessions[session].heardAt = now
-        var completed = false
-        while sessions[session].requestCount > 0 {
-            let request = requests[session * plan.depth + sessions[session].firstRequest]
-            guard request.end <= sessions[session].received else { break }
-            completed = true
-            sessions[session].firstRequest += 1
-            if sessions[session].firstRequest == plan.depth { sessions[session].firstRequest = 0 }
-            sessions[session].requestCount -= 1
-            if isMeasured {
-                result.messages &+= 1
-                result.latency.record(now &- request.sentAt)
-            }
+        if silence > load.interval.longestSilenceNanoseconds {
+            load.interval.longestSilenceNanoseconds = silence
         }
-        return completed
+        load.sessions[session].heardAt = now
     }
 
-    // ---- verification ----
-
-    /// Checks bytes; from a connection's first wrong byte on it only gathers evidence.
-    private mutating func verify(_ bytes: RawSpan, _ session: Int) -> Bool {
-        if sessions[session].isFaulty {
-            evidence[session]?.add(bytes)
-            sessions[session].received += UInt64(bytes.byteCount)
-            return false
+    /// Records a response. In a closed loop those count that come within the window. Where requests
+    /// have a moment or a number, those count that began within it, however late they come:
+    /// leaving out the late ones would hide what is looked for.
+    @inline(__always)
+    private mutating func record(_ request: Request, _ now: UInt64) {
+        if isOpenLoop || countsMessages {
+            guard load.phase != .measuring || request.due >= load.phaseStart else { return }
         }
-        let offset = sessions[session].received
-        let stream = stream(session)
-        guard let wrong = stream.firstMismatch(in: bytes, from: offset) else {
-            result.integrity.verifiedBytes += UInt64(bytes.byteCount)
-            return true
-        }
-        result.integrity.verifiedBytes += UInt64(wrong)
-        sessions[session].isFaulty = true
-        sessions[session].received += UInt64(bytes.byteCount)
-        var found = Evidence(stream: stream, offset: offset + UInt64(wrong))
-        found.add(bytes.extracting(wrong..<bytes.byteCount))
-        evidence[session] = found
-        return false
+        load.interval.messages &+= 1
+        load.interval.latency.record(now &- request.due(inOpenLoop: isOpenLoop))
+        if isOpenLoop { load.interval.serviceLatency.record(now &- request.sentAt) }
+        giveUp(1)
     }
 
-    /// Judges a fault once there is enough evidence. Bytes that are missing may still come.
-    private mutating func isJudged(_ session: Int) -> Bool {
-        guard let found = evidence[session], found.isTelling else { return false }
-        let verdict = verdict(session, found)
-        let hasAll = sessions[session].received >= sessions[session].sent
-        guard verdict.lost == 0 || found.isFull || hasAll else { return false }
-        result.integrity.add(verdict)
-        evidence[session] = nil
-        return true
-    }
+    // ---- reading slowly ----
 
-    private func verdict(_ session: Int, _ found: Evidence) -> Integrity {
-        let cost = sessions[session].received - found.offset
-        return found.judge(byteCount: cost, key: plan.seed) { number in
-            guard Int(number) < plan.connections else { return nil }
-            // What other workers have sent is not known here; no run sends 2^36 bytes a connection.
-            guard numbers.contains(Int(number)) else { return 1 << 36 }
-            return sessions[Int(number) - numbers.lowerBound].sent
-        }
-    }
-
-    // ---- slow reading ----
-
-    private mutating func rest(_ session: Int, _ effects: inout Effects) {
-        guard let connection = sessions[session].connection, !sessions[session].isPaused else {
-            return
-        }
-        sessions[session].isPaused = true
-        effects.pause(connection)
-        resting.append((effects.now + plan.readDelayNanoseconds, session))
-        effects.wake(at: resting[firstResting].moment)
-    }
-
-    private mutating func wakeResting(_ effects: inout Effects) {
-        while firstResting < resting.count, resting[firstResting].moment <= effects.now {
-            let session = resting[firstResting].session
-            firstResting += 1
-            sessions[session].isPaused = false
-            if let connection = sessions[session].connection { effects.resume(connection) }
-        }
-        if firstResting == resting.count {
-            resting.removeAll(keepingCapacity: true)
-            firstResting = 0
-        } else {
-            effects.wake(at: resting[firstResting].moment)
-        }
-    }
-
-    // ---- ending ----
-
-    mutating func woke(_ effects: inout Effects) {
-        wakeResting(&effects)
-        guard !isEnding, control.isEnding.load(ordering: .acquiring) else { return }
-        isEnding = true
-        for session in 0..<numbers.count { end(session, &effects) }
-    }
-
-    /// Sends FIN when the last request has been handed over, or when the last response has come.
-    private mutating func end(_ session: Int, _ effects: inout Effects) {
-        guard let connection = sessions[session].connection, !sessions[session].isFinishing,
-            sessions[session].rest == 0,
-            plan.halfCloses || sessions[session].requestCount == 0 || sessions[session].isFaulty
+    private mutating func rest(_ session: Int, _ now: UInt64, _ effects: inout Effects) {
+        guard let connection = load.sessions[session].connection,
+            !load.sessions[session].flags.contains(.resting)
         else { return }
-        sessions[session].isFinishing = true
-        effects.finish(connection)
+        load.sessions[session].flags.insert(.resting)
+        effects.pause(connection)
+        let moment = now + load.plan.readDelayNanoseconds
+        resting.append(Waiting(moment: moment, session: session))
+        wake(at: moment, &effects)
     }
+
+    // ---- the end ----
 
     mutating func peerFinished(_ connection: ConnectionID, _ effects: inout Effects) {
-        let session = sessionOfSlot[Int(connection.slot)]
-        if !sessions[session].isFinishing {
-            // At the end of a run it is the worker's stop that the server answers.
-            if !isEnding {
-                result.errors.closedEarly += 1
-                sessions[session].wasCutShort = true
-            }
-            sessions[session].isFinishing = true
-            effects.finish(connection)
-        }
+        load.peerFinished(connection, &effects)
     }
 
     mutating func closed(
@@ -317,59 +231,19 @@ struct RequestResponse: Handler, ~Copyable {
         _ end: ConnectionEnd,
         _ effects: inout Effects
     ) {
-        let session = sessionOfSlot[Int(connection.slot)]
-        if end.termination.isBreakage { result.errors.reset += 1 }
-        account(session, isWhole: !end.termination.isBreakage && !sessions[session].wasCutShort)
-        sessions[session].connection = nil
-        control.ended.add(1, ordering: .relaxed)
-    }
-
-    /// What a connection owes when it ends.
-    ///
-    /// - Parameter isWhole: whether it lasted until this side had finished. Only then are missing
-    ///   bytes the server's loss; otherwise their requests are merely unanswered.
-    private mutating func account(_ session: Int, isWhole: Bool) {
-        if let found = evidence.removeValue(forKey: session) {
-            result.integrity.add(verdict(session, found))
-        }
-        guard !sessions[session].isFaulty else { return }
-        result.errors.unanswered += UInt64(sessions[session].requestCount)
-        if plan.verifies, isWhole, sessions[session].received < sessions[session].sent {
-            let missing = sessions[session].sent - sessions[session].received
-            result.integrity.lost += missing
-            let fault =
-                "connection \(numbers.lowerBound + session), offset "
-                + "\(sessions[session].received): the last \(missing) bytes are missing"
-            result.integrity.firstFault = result.integrity.firstFault ?? fault
-        }
+        let session = load.sessions[of: connection]
+        giveUp(load.sessions.requestCount(session, dueSince: load.phaseStart))
+        load.closed(session, end)
+        if connectsForEach { ready(session, Clock.monotonicNanoseconds(), &effects) }
     }
 
     mutating func stopped() {
-        control.result.withLock { $0.add(result) }
+        load.deliver()
     }
 }
 
-extension Termination {
-    /// Whether the connection broke, rather than being ended by one of its sides.
-    fileprivate var isBreakage: Bool {
-        switch self {
-        case .peerReset, .keepalive, .userTimeout, .error: true
-        default: false
-        }
-    }
-}
-
-/// The generator SplitMix64 (Steele, Lea, Flood 2014): small, fast, and the same for the same seed.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
+extension Request {
+    /// From when its latency counts. In a closed loop nobody wanted it before it was sent.
+    @inline(__always)
+    func due(inOpenLoop isOpenLoop: Bool) -> UInt64 { isOpenLoop ? due : sentAt }
 }

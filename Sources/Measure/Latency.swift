@@ -36,8 +36,16 @@ public struct Latency: Equatable, Sendable {
 
     /// Adds another record's durations.
     public mutating func add(_ other: Latency) {
+        guard other.count > 0 else { return }
         histogram.add(other.histogram)
         longest = max(longest, other.longest)
+    }
+
+    /// Forgets everything; the memory stays.
+    public mutating func reset() {
+        guard count > 0 else { return }
+        histogram.reset()
+        longest = 0
     }
 
     /// The whole distribution: ascending percentiles from 0 to 100 with their durations, in steps

@@ -65,30 +65,50 @@ public struct TimeSpan: ExpressibleByArgument, Equatable, Sendable {
     }
 }
 
-/// Sizes from a smallest to a largest: `64`, `64k`, or `1-65536`.
-public struct SizeRange: ExpressibleByArgument, Equatable, Sendable {
-    /// The smallest size in bytes, at least 1.
-    public var smallest: Int
-    /// The largest size in bytes.
-    public var largest: Int
+/// So many in a second: a number, and k or M for a thousand or a million, as rates are written.
+public struct Rate: ExpressibleByArgument, Equatable, Sendable {
+    /// How many in a second; above 0.
+    public var perSecond: Double
 
-    /// One size.
-    public init(_ bytes: Int) { (smallest, largest) = (bytes, bytes) }
+    /// A rate above 0.
+    public init(perSecond: Double) { self.perSecond = perSecond }
 
     public init?(argument: String) {
-        let parts = argument.split(separator: "-", omittingEmptySubsequences: false)
-        let sizes = parts.compactMap { ByteSize(argument: String($0))?.bytes }
-        guard sizes.count == parts.count, (1...2).contains(sizes.count) else { return nil }
-        guard sizes[0] >= 1, sizes[0] <= sizes[sizes.count - 1] else { return nil }
-        smallest = sizes[0]
-        largest = sizes[sizes.count - 1]
+        let factors: [Character: Double] = ["k": 1e3, "m": 1e6]
+        var digits = Substring(argument)
+        var factor = 1.0
+        if let last = argument.lowercased().last, let named = factors[last] {
+            factor = named
+            digits = digits.dropLast()
+        }
+        guard digits.first?.isNumber == true, let number = Double(digits), number.isFinite else {
+            return nil
+        }
+        perSecond = number * factor
+        guard perSecond > 0, perSecond <= 1e9 else { return nil }
     }
 
-    public var defaultValueDescription: String {
-        let first = ByteSize(bytes: smallest).defaultValueDescription
-        let last = ByteSize(bytes: largest).defaultValueDescription
-        return smallest == largest ? first : "\(first)-\(last)"
+    public var defaultValueDescription: String { "\(perSecond)" }
+}
+
+/// A share of all: `5%`, or a number from 0 to 1.
+public struct Share: ExpressibleByArgument, Equatable, Sendable {
+    /// From 0 to 1.
+    public var fraction: Double
+
+    /// A share from 0 to 1.
+    public init(fraction: Double) { self.fraction = fraction }
+
+    public init?(argument: String) {
+        let isPercent = argument.hasSuffix("%")
+        guard argument.first?.isNumber == true,
+            let number = Double(isPercent ? argument.dropLast() : Substring(argument))
+        else { return nil }
+        fraction = isPercent ? number / 100 : number
+        guard (0...1).contains(fraction) else { return nil }
     }
+
+    public var defaultValueDescription: String { fraction == 0 ? "0" : "\(fraction * 100)%" }
 }
 
 /// Splits `64k` into 64 and `k`; nil where there is no leading number.

@@ -72,16 +72,30 @@ public enum TextReport {
 
     // ---- latency ----
 
+    /// A distribution by itself, under the names of its figures.
+    public static func lines(_ name: String, _ latency: LatencyReport) -> [String] {
+        var table = TextTable(firstColumnWidth: nameColumns)
+        table.add(latencyHead)
+        table.add(cells(name, latency))
+        return table.lines
+    }
+
+    private static let latencyHead = [
+        "latency", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean",
+    ]
+
+    private static func cells(_ name: String, _ latency: LatencyReport) -> [String] {
+        let durations = [
+            latency.p50, latency.p90, latency.p99, latency.p999, latency.p9999, latency.max,
+        ]
+        return [name] + durations.map { Figures.duration($0) } + [Figures.duration(latency.mean)]
+    }
+
     private static func latencies(_ run: RunReport) -> [String] {
         var table = TextTable(firstColumnWidth: nameColumns)
-        table.add(["latency", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean"])
+        table.add(latencyHead)
         for (name, latency) in named(latenciesOf: run) where latency.count > 0 {
-            let durations = [
-                latency.p50, latency.p90, latency.p99, latency.p999, latency.p9999, latency.max,
-            ]
-            table.add(
-                [name] + durations.map { Figures.duration($0) } + [Figures.duration(latency.mean)]
-            )
+            table.add(cells(name, latency))
         }
         guard run.longestSilenceNanoseconds > 0 else { return table.lines }
         let silence = Figures.duration(run.longestSilenceNanoseconds)

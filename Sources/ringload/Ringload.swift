@@ -5,11 +5,17 @@ import Options
 
 @main
 struct Ringload: ParsableCommand {
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "ringload",
         abstract: "Measures TCP echo servers, and checks that they do what they should.",
-        version: "0.1.0",
-        subcommands: [RequestResponseCommand.self, ConformCommand.self]
+        version: version,
+        subcommands: [
+            RequestResponseCommand.self, ConnectCommand.self, StreamCommand.self, IdleCommand.self,
+            CompareCommand.self, SearchCommand.self, MergeCommand.self, RerunCommand.self,
+            ConformCommand.self,
+        ]
     )
 
     static func main() { CommandRunner.run(Ringload.self) }

@@ -47,7 +47,7 @@ struct ConformTests {
     }
 
     @Test func theReadmeListsTheCases() throws {
-        let text = try String(contentsOfFile: Place.root + "/README.md", encoding: .utf8)
+        let text = try String(contentsOfFile: Place.root + "/docs/conform.md", encoding: .utf8)
         let rows = Suite.cases.map { "| `\($0.name)` | \($0.item) | \($0.summary) |" }
         let missing = rows.filter { !text.contains($0 + "\n") }
         #expect(missing == [])

@@ -72,10 +72,14 @@ struct ServiceTests {
             try JSONSerialization.jsonObject(with: Data(ended.output.utf8)) as? [String: Any]
         )
         for key in [
-            "messages", "messages_per_second", "bytes_per_second", "client_cpu_ns_per_message",
-            "server_cpu_ns_per_message",
+            "messages", "messages_per_second", "bytes_received_per_second",
+            "bytes_sent_per_second",
         ] {
             #expect((report[key] as? Double ?? 0) > 0, "\(key)")
+        }
+        for key in ["client", "server"] {
+            let cost = try #require(report[key] as? [String: Any])
+            #expect((cost["cpu_ns_per_message"] as? Double ?? 0) > 0, "\(key)")
         }
         for key in ["latency_ns", "connect_latency_ns"] {
             let summary = try #require(report[key] as? [String: Any])

@@ -111,20 +111,18 @@ struct ConformanceTests {
             for loadBackend in Backend.allCases {
                 var plan = LoadPlan(target: server.address, backend: loadBackend)
                 plan.connections = 512
-                plan.smallestSize = 1
-                plan.largestSize = setting.pool == .tinyBuffers ? 2048 : 20_000
+                plan.size = .even(1...(setting.pool == .tinyBuffers ? 2048 : 20_000))
                 plan.depth = 3
                 plan.verifies = true
                 plan.halfCloses = true
                 plan.seed = UInt64.random(in: 1...UInt64(UInt32.max))
-                let outcome = try LoadRun(plan, server: nil).run(
-                    warmupNanoseconds: 0,
-                    durationNanoseconds: 500 * .nanosecondsPerMillisecond
-                )
-                let verdict = outcome.result.integrity
+                plan.warmupNanoseconds = 0
+                plan.span = .nanoseconds(500 * .nanosecondsPerMillisecond)
+                let total = try LoadRun(plan, server: nil).run().total
+                let verdict = total.integrity
                 #expect(verdict.isClean, "seed \(plan.seed): \(verdict.firstFault ?? "")")
                 #expect(verdict.verifiedBytes > 0)
-                #expect(outcome.result.errors.total == 0, "\(outcome.result.errors)")
+                #expect(total.errors.total == 0, "\(total.errors)")
             }
         }
     }
@@ -136,12 +134,11 @@ struct ConformanceTests {
         plan.connections = 300
         plan.verifies = true
         plan.halfCloses = true
-        let outcome = try LoadRun(plan, server: nil).run(
-            warmupNanoseconds: 0,
-            durationNanoseconds: 500 * .nanosecondsPerMillisecond
-        )
-        #expect(outcome.result.integrity.isClean)
-        #expect(outcome.result.errors.total == 0)
+        plan.warmupNanoseconds = 0
+        plan.span = .nanoseconds(500 * .nanosecondsPerMillisecond)
+        let total = try LoadRun(plan, server: nil).run().total
+        #expect(total.integrity.isClean)
+        #expect(total.errors.total == 0)
         #expect(server.stop().completionOverflows > 0)
     }
 

@@ -40,9 +40,8 @@ func checkLoadCommand(_ arguments: [String]) throws {
     guard
         let command = try parse(Ringload.self, ["rr"] + arguments) as? RequestResponseCommand
     else { return }
-    _ = try? SocketAddress.splitHostAndPort(command.target)
-    try demand(command.size.smallest <= command.size.largest, "sizes are a range")
-    guard let workers = try? command.workers.resolve(cpus: 2) else { return }
+    for target in command.load.targets { _ = try? SocketAddress.splitHostAndPort(target) }
+    guard let workers = try? command.load.workers.resolve(cpus: 2) else { return }
     try demand((1...1024).contains(workers), "\(workers) workers can be started")
 }
 

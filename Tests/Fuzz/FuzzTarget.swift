@@ -6,7 +6,11 @@
 enum FuzzTarget: String, CaseIterable, Sendable {
     case address
     case size
-    case sizeRange
+    case sizeDistribution
+    case rate
+    case share
+    case sourceList
+    case gate
     case timeSpan
     case workerCount
     case keepalive
@@ -23,7 +27,11 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .address: try checkAddress(String(decoding: bytes, as: UTF8.self))
         case .size: try checkSize(String(decoding: bytes, as: UTF8.self))
-        case .sizeRange: try checkSizeRange(String(decoding: bytes, as: UTF8.self))
+        case .sizeDistribution: try checkSizeDistribution(String(decoding: bytes, as: UTF8.self))
+        case .rate: try checkRate(String(decoding: bytes, as: UTF8.self))
+        case .share: try checkShare(String(decoding: bytes, as: UTF8.self))
+        case .sourceList: try checkSourceList(String(decoding: bytes, as: UTF8.self))
+        case .gate: try checkGate(String(decoding: bytes, as: UTF8.self))
         case .timeSpan: try checkTimeSpan(String(decoding: bytes, as: UTF8.self))
         case .workerCount: try checkWorkerCount(String(decoding: bytes, as: UTF8.self))
         case .keepalive: try checkKeepalive(String(decoding: bytes, as: UTF8.self))

@@ -51,14 +51,6 @@ func checkSize(_ text: String) throws {
     try demand(ByteSize(argument: written) == size, "'\(written)' is read as it was written")
 }
 
-func checkSizeRange(_ text: String) throws {
-    guard let range = SizeRange(argument: text) else { return }
-    try demand(1 <= range.smallest, "a range begins at 1 or above")
-    try demand(range.smallest <= range.largest, "a range does not end before it begins")
-    let written = range.defaultValueDescription
-    try demand(SizeRange(argument: written) == range, "'\(written)' is read as it was written")
-}
-
 func checkTimeSpan(_ text: String) throws {
     guard let span = TimeSpan(argument: text) else { return }
     // A deadline is a moment of the clock plus a span.

@@ -29,13 +29,22 @@ struct QuantitiesTests {
         #expect(TimeSpan(argument: text) == nil)
     }
 
-    @Test func readsRanges() {
-        #expect(SizeRange(argument: "64") == SizeRange(64))
-        let range = SizeRange(argument: "1-64k")
-        #expect(range?.smallest == 1)
-        #expect(range?.largest == 65536)
-        for text in ["", "-", "1-", "-1", "0", "9-1", "1-2-3", "a-b"] {
-            #expect(SizeRange(argument: text) == nil, "\(text)")
+    @Test func readsRates() {
+        #expect(Rate(argument: "1500")?.perSecond == 1500)
+        #expect(Rate(argument: "0.5")?.perSecond == 0.5)
+        #expect(Rate(argument: "20k")?.perSecond == 20_000)
+        #expect(Rate(argument: "1.5M")?.perSecond == 1_500_000)
+        for text in ["", "k", "0", "-1", "1g", "nan", "inf", "1e12", " 1", "1 k"] {
+            #expect(Rate(argument: text) == nil, "\(text)")
+        }
+    }
+
+    @Test func readsShares() {
+        #expect(Share(argument: "5%")?.fraction == 0.05)
+        #expect(Share(argument: "0.25")?.fraction == 0.25)
+        #expect(Share(argument: "100%")?.fraction == 1)
+        for text in ["", "%", "-1%", "101%", "1.1", "x", "5 %"] {
+            #expect(Share(argument: text) == nil, "\(text)")
         }
     }
 
@@ -43,6 +52,5 @@ struct QuantitiesTests {
         #expect(ByteSize(bytes: 65536).defaultValueDescription == "64k")
         #expect(TimeSpan.seconds(10).defaultValueDescription == "10s")
         #expect(TimeSpan(nanoseconds: 1500).defaultValueDescription == "1500ns")
-        #expect(SizeRange(64).defaultValueDescription == "64")
     }
 }

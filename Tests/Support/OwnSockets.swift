@@ -17,6 +17,11 @@ public enum OwnSockets {
         }
     }
 
+    /// How many there are that have a peer.
+    public static var connectedCount: Int {
+        (0..<4096).count { Descriptor(rawValue: $0).peerAddress != nil }
+    }
+
     /// A second descriptor of the same socket.
     public static func duplicate(_ descriptor: Descriptor) -> Descriptor {
         Descriptor(rawValue: dup(descriptor.rawValue))
