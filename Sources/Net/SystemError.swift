@@ -13,6 +13,7 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
     public static let notPermitted = Errno(rawValue: EPERM)
+    public static let noSuchProcess = Errno(rawValue: ESRCH)
     public static let interrupted = Errno(rawValue: EINTR)
     public static let tryAgain = Errno(rawValue: EAGAIN)
     public static let outOfMemory = Errno(rawValue: ENOMEM)

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "counting.h"
 #include "transmission.h"
 
 // ---- the hot calls of the epoll driver, inline ----
