@@ -1,6 +1,6 @@
 // Counting: see counting.h. The number of a tracepoint is in a file of tracefs, which many machines
-// have not mounted. It is mounted here for this process alone: fsmount(2) makes a mount that is in no
-// folder, and that goes with its descriptor.
+// have not mounted. It is mounted here for this process alone: fsmount(2) makes a mount that is in
+// no folder, and that goes with its descriptor.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
