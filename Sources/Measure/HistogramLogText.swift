@@ -57,7 +57,7 @@ extension HistogramLog {
         // Behind the last line's end is nothing. A program that was killed may have left a piece.
         let rest = lines.removeLast()
         for (index, line) in lines.enumerated() {
-            do throws(EncodingError) {
+            do throws(LatencyEncodingError) {
                 try read(line, &reading)
             } catch {
                 throw HistogramLogError(file: file, line: index + 1, cause: error.description)
@@ -65,7 +65,7 @@ extension HistogramLog {
         }
         if !rest.isEmpty {
             // Some writers end their last line and some do not.
-            do throws(EncodingError) { try read(rest, &reading) } catch { isCutShort = true }
+            do throws(LatencyEncodingError) { try read(rest, &reading) } catch { isCutShort = true }
         }
         guard reading.hasHeader || !intervals.isEmpty else {
             throw HistogramLogError(file: file, cause: "it is no histogram log")
@@ -81,7 +81,9 @@ extension HistogramLog {
         var hasHeader = false
     }
 
-    private mutating func read(_ line: Substring, _ reading: inout Reading) throws(EncodingError) {
+    private mutating func read(_ line: Substring, _ reading: inout Reading)
+        throws(LatencyEncodingError)
+    {
         if line.hasPrefix("#") {
             try readComment(line, &reading)
         } else if line.hasPrefix("\"") {
@@ -94,11 +96,11 @@ extension HistogramLog {
     private mutating func readComment(
         _ line: Substring,
         _ reading: inout Reading
-    ) throws(EncodingError) {
-        func time(behind opening: String) throws(EncodingError) -> UInt64 {
+    ) throws(LatencyEncodingError) {
+        func time(behind opening: String) throws(LatencyEncodingError) -> UInt64 {
             let word = line.dropFirst(opening.count).drop { $0 == " " }.prefix { $0 != " " }
             guard let time = Decimal.nanoseconds(ofSeconds: word) else {
-                throw EncodingError("\(word) is no time in seconds")
+                throw LatencyEncodingError("\(word) is no time in seconds")
             }
             return time
         }
@@ -115,13 +117,14 @@ extension HistogramLog {
         }
     }
 
-    private static func counters(_ line: Substring) throws(EncodingError) -> [String: UInt64] {
-        guard line.last == "]" else { throw EncodingError("the totals have no end") }
+    private static func counters(_ line: Substring) throws(LatencyEncodingError) -> [String: UInt64]
+    {
+        guard line.last == "]" else { throw LatencyEncodingError("the totals have no end") }
         var counters: [String: UInt64] = [:]
         for word in line.dropFirst(counterOpening.count).dropLast().split(separator: " ") {
             let parts = word.split(separator: "=", omittingEmptySubsequences: false)
             guard parts.count == 2, !parts[0].isEmpty, let count = Decimal.digits(parts[1]) else {
-                throw EncodingError("\(word) is no total, such as messages=100")
+                throw LatencyEncodingError("\(word) is no total, such as messages=100")
             }
             counters[String(parts[0])] = count
         }
@@ -131,18 +134,24 @@ extension HistogramLog {
     private mutating func readInterval(
         _ line: Substring,
         _ reading: inout Reading
-    ) throws(EncodingError) {
+    ) throws(LatencyEncodingError) {
         var fields = line.split(separator: ",", omittingEmptySubsequences: false)
         var tag: String?
         if let first = fields.first, first.hasPrefix("Tag=") {
             tag = String(fields.removeFirst().dropFirst(4))
         }
         guard fields.count == 4 else {
-            throw EncodingError("an interval has 4 fields, and this line has \(fields.count)")
+            throw LatencyEncodingError(
+                "an interval has 4 fields, and this line has \(fields.count)"
+            )
         }
         guard let start = Decimal.nanoseconds(ofSeconds: fields[0]),
             let length = Decimal.nanoseconds(ofSeconds: fields[1])
-        else { throw EncodingError("\(fields[0]),\(fields[1]) is no start and length in seconds") }
+        else {
+            throw LatencyEncodingError(
+                "\(fields[0]),\(fields[1]) is no start and length in seconds"
+            )
+        }
         var latency = try Latency(encoded: fields[3])
         // The histogram has the longest to a thousandth alone.
         if let longest = reading.counters.removeValue(forKey: HistogramLog.longestName) {

@@ -13,7 +13,7 @@ internal import CZlib
 import Histogram
 
 /// Why text is no latency record.
-public struct EncodingError: Error, Equatable, CustomStringConvertible {
+public struct LatencyEncodingError: Error, Equatable, CustomStringConvertible {
     public let description: String
 
     init(_ description: String) { self.description = description }
@@ -44,27 +44,29 @@ extension Latency {
 
     /// The record that was encoded, count for count. `longest` is the end of the last bucket with
     /// anything in it, at most a thousandth more than what was recorded.
-    public init(encoded: some StringProtocol) throws(EncodingError) {
-        guard let message = Base64.decode(encoded) else { throw EncodingError("it is not base64") }
+    public init(encoded: some StringProtocol) throws(LatencyEncodingError) {
+        guard let message = Base64.decode(encoded) else {
+            throw LatencyEncodingError("it is not base64")
+        }
         guard message.count > 8,
             BigEndian.number(message, at: 0, UInt32.self) == Latency.compressedCookie
-        else { throw EncodingError("it is not a compressed histogram of version 2") }
+        else { throw LatencyEncodingError("it is not a compressed histogram of version 2") }
         let length = Int(BigEndian.number(message, at: 4, UInt32.self))
         guard length == message.count - 8 else {
-            throw EncodingError("it has \(message.count - 8) bytes and claims \(length)")
+            throw LatencyEncodingError("it has \(message.count - 8) bytes and claims \(length)")
         }
         var capacity = UInt(Latency.payloadBytesMax)
         var payload = [UInt8](repeating: 0, count: Latency.payloadBytesMax)
         let result = message.withUnsafeBufferPointer { bytes in
             uncompress(&payload, &capacity, bytes.baseAddress! + 8, UInt(length))
         }
-        guard result == Z_OK else { throw EncodingError("zlib cannot read it (\(result))") }
+        guard result == Z_OK else { throw LatencyEncodingError("zlib cannot read it (\(result))") }
         try self.init(payload: payload.prefix(Int(capacity)))
     }
 
     // ---- what is compressed ----
 
-    private var payload: [UInt8] {
+    var payload: [UInt8] {
         var counts: [UInt8] = []
         var next = 0
         for value in histogram.recordedValues() {
@@ -86,19 +88,21 @@ extension Latency {
         return bytes + counts
     }
 
-    private init(payload: ArraySlice<UInt8>) throws(EncodingError) {
+    init(payload: ArraySlice<UInt8>) throws(LatencyEncodingError) {
         let bytes = Array(payload)
-        guard bytes.count >= Latency.headerBytes else { throw EncodingError("it is cut short") }
+        guard bytes.count >= Latency.headerBytes else {
+            throw LatencyEncodingError("it is cut short")
+        }
         guard BigEndian.number(bytes, at: 0, UInt32.self) == Latency.payloadCookie else {
-            throw EncodingError("what it has inside is not a histogram of version 2")
+            throw LatencyEncodingError("what it has inside is not a histogram of version 2")
         }
         guard Int(BigEndian.number(bytes, at: 4, UInt32.self)) == bytes.count - Latency.headerBytes,
             BigEndian.number(bytes, at: 8, UInt32.self) == 0
-        else { throw EncodingError("its counts are cut short, or shifted") }
+        else { throw LatencyEncodingError("its counts are cut short, or shifted") }
         let digits = BigEndian.number(bytes, at: 12, UInt32.self)
         let lowest = BigEndian.number(bytes, at: 16, UInt64.self)
         guard digits == 3, lowest == 1 else {
-            throw EncodingError(
+            throw LatencyEncodingError(
                 "its buckets are of \(digits) digits from \(lowest) on; only those of 3 digits "
                     + "from 1 on can be added up exactly"
             )
@@ -109,14 +113,16 @@ extension Latency {
         let end = Latency.bucket(of: Latency.longestTrackable) + 1
         while place < bytes.count {
             guard let count = ZigZag.next(in: bytes, at: &place) else {
-                throw EncodingError("its counts are cut short")
+                throw LatencyEncodingError("its counts are cut short")
             }
             let (last, overflows) = index.addingReportingOverflow(
                 count < 0 ? Int(clamping: count.magnitude) : 1
             )
-            guard !overflows else { throw EncodingError("its counts have no end") }
+            guard !overflows else { throw LatencyEncodingError("its counts have no end") }
             if count > 0 {
-                guard index < end else { throw EncodingError("it has durations above 100 s") }
+                guard index < end else {
+                    throw LatencyEncodingError("it has durations above 100 s")
+                }
                 // The end of the bucket, as every tool shows it.
                 longest =
                     index == end - 1

@@ -1,6 +1,6 @@
-// Manifest+Host: the facts of a host that change what a run measures. Two results can be compared if
-// these are the same, and a result can be made again where they are. A fact that the kernel does not
-// tell is left out, so that its absence is never taken for a value.
+// Manifest+Host: the facts of a host that change what a run measures. Two results can be compared
+// if these are the same, and a result can be made again where they are. A fact that the kernel does
+// not tell is left out, so that its absence is never taken for a value.
 
 import Glibc
 import Net
@@ -101,8 +101,8 @@ enum HostFacts {
         }
     }
 
-    /// What is mitigated and what is open, such as `retbleed: Mitigation: Safe RET`; what the CPU is
-    /// not affected by is left out. nil where the kernel does not say.
+    /// What is mitigated and what is open, such as `retbleed: Mitigation: Safe RET`; what the CPU
+    /// is not affected by is left out. nil where the kernel does not say.
     static func mitigations(folder: String) -> String? {
         guard let names = SystemFile.names(inFolder: folder) else { return nil }
         let affected = names.compactMap { name -> String? in

@@ -6,9 +6,9 @@ public enum Sparkline {
     /// For terminals without UTF-8; as many, from low to high.
     private static let letters: [Character] = ["_", ".", "-", "~", "=", "+", "*", "#"]
 
-    /// A line of one character for each value, or for the mean of several neighbours where there are
-    /// more values than columns. The least is the lowest block and the greatest the highest; values
-    /// that are all the same are low. What is not finite is a blank.
+    /// A line of one character for each value, or for the mean of several neighbours where there
+    /// are more values than columns. The least is the lowest block and the greatest the highest;
+    /// values that are all the same are low. What is not finite is a blank.
     ///
     /// - Parameters:
     ///   - values: in order.

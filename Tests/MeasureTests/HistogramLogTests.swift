@@ -41,6 +41,23 @@ struct LatencyEncodingTests {
         #expect(decoded.longest == 100_000_000_000)
     }
 
+    /// The bytes under the compression. The Java original writes a single bucket with nothing as a
+    /// count of 0, the Python implementation as a run of one; both are read.
+    @Test func theBytesAreThoseOfTheOriginal() throws {
+        var latency = Latency()
+        for (value, count) in [(1, 1), (3, 2), (2050, 70)] as [(UInt64, UInt64)] {
+            for _ in 0..<count { latency.record(value) }
+        }
+        let header: [UInt8] = [
+            0x1c, 0x84, 0x93, 0x13, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 1,
+            0, 0, 0, 23, 72, 118, 232, 0, 63, 240, 0, 0, 0, 0, 0, 0,
+        ]
+        #expect(latency.payload == header + [0, 2, 0, 4, 249, 31, 140, 1])
+        let other = try Latency(payload: (header + [1, 2, 1, 4, 249, 31, 140, 1])[...])
+        #expect(other.histogram == latency.histogram)
+        #expect(latency.encoded.hasPrefix("HISTFAAAA"))
+    }
+
     /// The forms of the counts, as in the original's tests of its ZigZagEncoding.
     @Test func numbersTakeUpToNineBytes() {
         let sizes: [(Int64, Int)] = [
@@ -201,7 +218,7 @@ struct HistogramLogTests {
         // Two digits from 1 on, with nothing in it: hdrhistogram 0.10.8.
         let other = "HISTFAAAAB14nJNpmSzMgABMUJoRiMU9yl4w2H+ACAAATK0ENg=="
         #expect(
-            throws: EncodingError(
+            throws: LatencyEncodingError(
                 "its buckets are of 2 digits from 1 on; only those of 3 digits from 1 on can be "
                     + "added up exactly"
             )
