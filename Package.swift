@@ -120,7 +120,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Engine", "Simulation", "Support", "simulate"],
+            dependencies: [
+                "Engine", "Net", "Simulation", "Support", "URing", "ringback", "simulate",
+            ],
             swiftSettings: strict + bugBank
         ),
         .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: strict),

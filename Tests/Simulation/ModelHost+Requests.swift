@@ -189,7 +189,7 @@ extension ModelHost {
             let socket = backlog.removeFirst()
             guard let number = plan.registersFiles ? register(socket) : open(socket) else {
                 // The connection is lost: a full table is found too late.
-                socket.refuse()
+                socket.release()
                 end(request, -Errno.tooManyFilesInSystem.rawValue)
                 return true
             }

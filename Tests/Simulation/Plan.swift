@@ -33,7 +33,6 @@ package enum Mischief: Int, CaseIterable, Sendable {
     /// An enter's wait ends for nothing.
     case wakesEarly
     /// A registered file cannot be made a descriptor for a system call, which is then not made.
-    /// No seed has this: the engine does not survive it yet, see the known issue of the tests.
     case installFails
 }
 
