@@ -52,7 +52,7 @@ let package = Package(
         .target(name: "CURing", dependencies: ["CLiburing"], cSettings: strictC),
         .target(name: "CLinux", cSettings: strictC),
 
-        .target(name: "URing", dependencies: ["CURing", "Net"], swiftSettings: strict),
+        .target(name: "URing", dependencies: ["CURing", "Net"], swiftSettings: strict + bugBank),
         .target(name: "Net", dependencies: ["CLinux"], swiftSettings: strict),
         .target(
             name: "Engine",
@@ -84,7 +84,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: strict
+            swiftSettings: strict + bugBank
         ),
         .executableTarget(
             name: "ringload",
