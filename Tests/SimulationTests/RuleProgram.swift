@@ -249,7 +249,7 @@ struct RuleProgram<R: Ring & ~Copyable, H: RuleHost>: ~Copyable {
             _ = completions()
         }
         var (begun, ended, vainRounds) = (0, 0, 0)
-        while vainRounds < 20 {
+        while peer.readCount < Self.streamBytesMax || ended < pieceCount, vainRounds < 1000 {
             while begun < pieceCount, begun - ended < limit {
                 let bytes = stream + begun * pieceBytes
                 let piece = Submission.send(descriptor, bytes: bytes, byteCount: pieceBytes)
