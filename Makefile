@@ -68,7 +68,7 @@ simulate: setup ## Play 20,000 seeds on a model kernel (SEEDS=n FROM=n; SEED=n D
 	@.build-simulate/release/simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000) \
 		--from $(or $(FROM),0)) $(if $(DROP),--drop $(DROP))
 
-bugbank: setup ## Put known faults back one at a time, and see that the simulation catches each
+bugbank: setup ## Put known faults back one at a time, and print what catches each
 	swift test --no-parallel --filter BugBankTests
 
 # The rooms that touch raw memory, or share it among threads.

@@ -53,7 +53,7 @@ let package = Package(
         .target(name: "CURing", dependencies: ["CLiburing"], cSettings: strictC),
         .target(name: "CLinux", cSettings: strictC),
 
-        .target(name: "URing", dependencies: ["CURing", "Net"], swiftSettings: strict),
+        .target(name: "URing", dependencies: ["CURing", "Net"], swiftSettings: strict + bugBank),
         .target(name: "Net", dependencies: ["CLinux"], swiftSettings: strict),
         .target(
             name: "Engine",
@@ -92,7 +92,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: strict
+            swiftSettings: strict + bugBank
         ),
         .executableTarget(
             name: "ringload",
@@ -128,7 +128,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Engine", "Simulation", "Support", "simulate"],
+            dependencies: [
+                "Engine", "Net", "Simulation", "Support", "URing", "ringback", "simulate",
+            ],
             swiftSettings: strict + bugBank
         ),
         .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: strict),

@@ -51,8 +51,14 @@ fuzz_one() { # TARGET: what is found goes below the build, not into the kept cor
     fi
 }
 
-keep_one() { # TARGET: only what reaches something new
-    "$build/debug/fuzz" "$1" -merge=1 "Tests/Fuzz/corpus/$1" "$build/corpus/$1" >/dev/null 2>&1
+keep_one() { # TARGET: as few as reach all that is new
+    local log=$build/findings/$1-merge.log
+    "$build/debug/fuzz" "$1" -set_cover_merge=1 "Tests/Fuzz/corpus/$1" "$build/corpus/$1" \
+        >"$log" 2>&1 </dev/null
+    if ! grep -q 'successful in 1 attempt' "$log"; then
+        echo "fuzz: $1: not merged; see $log" >&2
+        return 1
+    fi
     echo "fuzz: $1: $(find "Tests/Fuzz/corpus/$1" -type f | wc -l) inputs kept"
 }
 

@@ -29,6 +29,8 @@ public enum KnownFault: String, CaseIterable, Sendable {
     case acceptWithoutRoom = "F11"
     /// F13: a listener that is broken is asked on and on.
     case brokenListenerAsked = "F13"
+    /// F17: what is sent to a peer that has gone raises SIGPIPE, as a plain write does.
+    case sendsAreWrites = "F17"
     /// F20: at a stop the close follows FIN at once.
     case noLingering = "F20"
 

@@ -18,6 +18,10 @@ public struct KernelRing: Ring, ~Copyable {
         /// How many accepted connections the ring keeps in a table of its own instead of as
         /// descriptors of the process; 0 for none. At most RLIMIT_NOFILE. Linux 6.8.
         public var registeredFiles = 0
+        #if BUGBANK
+            /// Whether sends are made as a careless server makes them, see `makeWrite`.
+            package var sendsAreWrites = false
+        #endif
 
         /// Options for two queue sizes, every feature on.
         public init(submissionEntries: Int, completionEntries: Int) {
@@ -35,6 +39,9 @@ public struct KernelRing: Ring, ~Copyable {
     public let registersFiles: Bool
     /// Submissions that fit before the next enter.
     public private(set) var submissionRoom: Int
+    #if BUGBANK
+        private let sendsAreWrites: Bool
+    #endif
 
     /// Opens a ring on the calling thread, stepping down the set-up ladder where the kernel is
     /// older, and halving the sizes where memory is short (RLIMIT_MEMLOCK).
@@ -62,6 +69,9 @@ public struct KernelRing: Ring, ~Copyable {
         tail = head
         submissionRoom = Int(curing_submission_room(ring))
         registersFiles = options.registeredFiles > 0
+        #if BUGBANK
+            sendsAreWrites = options.sendsAreWrites
+        #endif
     }
 
     private static func openFiles(
@@ -124,6 +134,9 @@ public struct KernelRing: Ring, ~Copyable {
         case .close(let descriptor):
             curing_close_descriptor(ring, descriptor.rawValue, token)
         }
+        #if BUGBANK
+            if sendsAreWrites { makeWrite() }
+        #endif
     }
 
     private func sendPieces(
@@ -300,3 +313,25 @@ public struct SetupFlags: OptionSet, Sendable {
     /// One bad submission does not stop its batch. Linux 5.18.
     public static let submitAll = SetupFlags(rawValue: CURING_SETUP_SUBMIT_ALL)
 }
+
+#if BUGBANK
+    extension KernelRing {
+        /// Makes the last submission a write where it is a send: fault F17 of the bug bank. The
+        /// kernel lets no send of a ring raise SIGPIPE, whatever its flags, but a write does.
+        private func makeWrite() {
+            let queue = ring.pointee.ring.sq
+            let entry = queue.sqes + Int((queue.sqe_tail &- 1) & queue.ring_mask)
+            switch UInt32(entry.pointee.opcode) {
+            case IORING_OP_SEND.rawValue:
+                entry.pointee.opcode = UInt8(IORING_OP_WRITE.rawValue)
+            case IORING_OP_SENDMSG.rawValue:
+                let header = UnsafePointer<msghdr>(bitPattern: UInt(entry.pointee.addr))!.pointee
+                entry.pointee.opcode = UInt8(IORING_OP_WRITEV.rawValue)
+                entry.pointee.addr = UInt64(UInt(bitPattern: header.msg_iov))
+                entry.pointee.len = UInt32(header.msg_iovlen)
+            default: return
+            }
+            entry.pointee.rw_flags = 0
+        }
+    }
+#endif

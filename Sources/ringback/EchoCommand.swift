@@ -58,8 +58,16 @@ struct EchoCommand: ParsableCommand {
     @Option(help: "The form of the access log.")
     var accessLogFormat: AccessLogFormat = .text
 
+    #if BUGBANK
+        @OptionGroup(visibility: .hidden)
+        var bugBank: FaultOption
+    #endif
+
     func run() throws {
         StopSignal.block()
+        #if BUGBANK
+            try bugBank.putBack()
+        #endif
         var chosen = try backend.resolve()
         var plan = try makePlan(chosen.backend)
         let log = try accessLog.map { try AccessLog(path: $0, format: accessLogFormat) }

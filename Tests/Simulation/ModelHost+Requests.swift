@@ -75,7 +75,7 @@ extension ModelHost {
     private func begin(_ request: Request) -> Request {
         requests.append(request)
         if request.kind == .accept || request.kind == .receive, makes(.canceledUnasked) {
-            request.canceledAt = timeline.now + chance.time(0...10_000_000)
+            endLater(request)
         }
         return request
     }
@@ -105,14 +105,21 @@ extension ModelHost {
     /// Asks a request to end. A completion follows only where that fails.
     private func cancel(_ target: Token, _ token: Token) {
         let found = requests.first { $0.token == target && !$0.hasEnded }
-        guard let found, !makes(.cancelNotFound) else { return refuse(token, .notFound) }
-        if makes(.cancelTooLate) {
-            if chance.happens(500) {
-                found.canceledAt = timeline.now + chance.time(0...10_000_000)
-            }
-            return refuse(token, .alreadyInProgress)
+        guard let found else { return refuse(token, .notFound) }
+        if let error = makes(.cancelNotFound)
+            ? Errno.notFound : makes(.cancelTooLate) ? .alreadyInProgress : nil
+        {
+            if chance.happens(500) { endLater(found) }
+            refuse(token, error)
+        } else if makes(.delay) {
+            endLater(found)
+        } else {
+            end(found, canceledResult(found))
         }
-        end(found, canceledResult(found))
+    }
+
+    private func endLater(_ request: Request) {
+        request.canceledAt = timeline.now + chance.time(0...10_000_000)
     }
 
     /// Whether a slot's request of a kind ends soon, is asked to, or is gone; or whether the answer
@@ -178,6 +185,7 @@ extension ModelHost {
         } else if makes(.acceptFails) {
             let error = chance.pick([
                 Errno.connectionAborted, .protocolError, .noBufferSpace, .outOfMemory, .interrupted,
+                .tooManyFilesInSystem,
             ])
             if error == .connectionAborted {
                 let socket = backlog.removeFirst()
@@ -189,7 +197,7 @@ extension ModelHost {
             let socket = backlog.removeFirst()
             guard let number = plan.registersFiles ? register(socket) : open(socket) else {
                 // The connection is lost: a full table is found too late.
-                socket.refuse()
+                socket.release()
                 end(request, -Errno.tooManyFilesInSystem.rawValue)
                 return true
             }

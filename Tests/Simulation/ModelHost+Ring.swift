@@ -94,9 +94,11 @@ extension ModelHost {
     /// Hands over what is queued; returns why not all of it, where that is an error.
     private func submit() -> Errno? {
         var count = queue.count
-        var error: Errno?
-        if makes(.enterFails) {
+        var error = plan.start.enterErrors.dropFirst(enters - 1).first
+        if error == nil, makes(.enterFails) {
             error = chance.pick([.interrupted, .busy, .tryAgain, .outOfMemory])
+        }
+        if error != nil {
             count = error == .interrupted ? chance.within(0...count) : 0
         } else if count > 0, makes(.submitsLess) {
             count = chance.below(count)

@@ -73,9 +73,7 @@ final class ModelHost {
         self.control = control
         phaseEndsAt = timeline.now + ModelHost.troubleNanoseconds
         chance = Chance(seed: Chance.mix(plan.seed))
-        // As many as `Limits.registeredFiles` where the host allows all of them.
-        let fileCount = plan.limits.connectionsMax + 4096
-        files = Array(repeating: nil, count: plan.registersFiles ? fileCount : 0)
+        files = Array(repeating: nil, count: plan.fileCount)
         isProvided = Array(repeating: false, count: plan.limits.bufferCount)
         clients = (0..<plan.clientCount).map { number in
             let steps = plan.operations.filter { $0.stepper == number }

@@ -74,9 +74,15 @@ final class ModelSocket {
         sendReset()
     }
 
-    /// The last holder lets go: FIN, or RST where bytes are unread or where it was asked for.
+    /// The last holder lets go.
     func releaseIfUnheld() {
-        guard wasAccepted, !isOpen, requestCount == 0, !isReleased else { return }
+        guard wasAccepted, !isOpen, requestCount == 0 else { return }
+        release()
+    }
+
+    /// Nothing holds it: FIN, or RST where bytes are unread or where it was asked for.
+    func release() {
+        guard !isReleased else { return }
         isReleased = true
         if resetsOnClose || arrived > 0 {
             sendReset()

@@ -20,7 +20,7 @@ package enum Mischief: Int, CaseIterable, Sendable {
     case acceptEnds
     /// A receive or an accept ends with ECANCELED though nobody asked.
     case canceledUnasked
-    /// A cancellation does not find the operation, and that goes on.
+    /// A cancellation does not find the operation: it may end all the same, or go on.
     case cancelNotFound
     /// A cancellation finds the operation at work: it may end, or go on.
     case cancelTooLate
@@ -33,7 +33,6 @@ package enum Mischief: Int, CaseIterable, Sendable {
     /// An enter's wait ends for nothing.
     case wakesEarly
     /// A registered file cannot be made a descriptor for a system call, which is then not made.
-    /// No seed has this: the engine does not survive it yet, see the known issue of the tests.
     case installFails
 }
 
@@ -89,6 +88,7 @@ package struct Plan: Sendable {
     var usesMultishot = true
     var registersFiles = false
     var policy = Plan.patient
+    var start = StartTrouble()
     /// What a socket of the host holds in either direction.
     var receiveQueueBytes = 4096
     var sendQueueBytes = 4096
@@ -127,6 +127,7 @@ package struct Plan: Sendable {
         clientCount = chance.size(upTo: 24)
         for client in 0..<clientCount { addClient(client, &chance) }
         addTroubles(&chance)
+        start = StartTrouble(seed: seed)
     }
 
     /// The sizes in one line.
@@ -135,7 +136,7 @@ package struct Plan: Sendable {
             + "\(limits.bufferBytes), pending \(limits.pendingBytesMax), queues "
             + "\(limits.submissionEntries) and \(limits.completionEntries), sockets "
             + "\(receiveQueueBytes) and \(sendQueueBytes), multishot \(usesMultishot), "
-            + "registered files \(registersFiles)"
+            + "registered files \(registersFiles)\(start.description)"
             + (mayCut ? ", \(policy)" : "")
     }
 

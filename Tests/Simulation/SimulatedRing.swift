@@ -27,6 +27,9 @@ struct SimulatedRing: Ring, ~Copyable {
     var hasOverflowed: Bool { !host.overflow.isEmpty }
 
     mutating func openGroup(_ group: BufferGroup, entries: Int) throws(SystemError) {
+        if let error = host.plan.start.groupError {
+            throw SystemError("io_uring_register(PBUF_RING)", error)
+        }
         host.groupEntries = entries
     }
 

@@ -25,6 +25,7 @@ package struct Simulation: ~Copyable {
     private let host: ModelHost
     private var worker: SteppedWorker<SimulatedRing, EchoService>
     private var books: Books
+    private var rate = EnterRate()
 
     private init(_ plan: Plan) throws {
         let control = try StepControl()
@@ -60,6 +61,7 @@ package struct Simulation: ~Copyable {
     private mutating func turn() {
         worker.turn()
         books.check(worker, host)
+        if let complaint = rate.complaint(host) { host.fail(complaint) }
         if host.vainEnters > Simulation.vainEntersMax {
             host.fail("\(host.vainEnters) enters in a row brought nothing")
         }

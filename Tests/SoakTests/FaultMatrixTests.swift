@@ -43,12 +43,7 @@ private final class FaultLanes: Sendable {
     }
 }
 
-/// On demand: `make soak TEST=FaultMatrix`.
-@Suite(
-    .serialized,
-    .enabled(if: Place.hasBinaries && ProcessInfo.processInfo.environment["RINGBACK_SOAK"] != nil),
-    .timeLimit(.minutes(10))
-)
+@Suite(.serialized, .enabled(if: Place.hasBinaries), .timeLimit(.minutes(10)))
 struct FaultMatrixTests {
     /// How many calls of a kind are made before the program's own code runs.
     private func callsOfTheLoader(_ call: String) throws -> Int {

@@ -13,6 +13,9 @@ extension UringDriver where R == KernelRing {
         )
         options.refusedFlags = plan.refusedFlags
         if plan.registersFiles { options.registeredFiles = state.limits.registeredFiles }
+        #if BUGBANK
+            options.sendsAreWrites = KnownFault.sendsAreWrites.isBack
+        #endif
         let group = BufferGroup(rawValue: 0)
         while true {
             do throws(SystemError) {
