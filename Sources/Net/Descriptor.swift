@@ -42,9 +42,10 @@ public struct Descriptor: Equatable, Hashable, Sendable {
         _ = clinux_shutdown(rawValue, Int32(2))
     }
 
-    /// Sends FIN once what was written has left (shutdown(2), SHUT_WR).
-    public func shutdownWriting() {
-        _ = clinux_shutdown(rawValue, Int32(1))
+    /// Sends FIN once what was written has left (shutdown(2), SHUT_WR). Returns why not, or nil.
+    @discardableResult
+    public func shutdownWriting() -> Errno? {
+        Errno(ofResult: clinux_shutdown(rawValue, Int32(1)))
     }
 
     /// Makes the coming close send RST instead of FIN (SO_LINGER 0, socket(7)).
