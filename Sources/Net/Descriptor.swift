@@ -95,8 +95,15 @@ public struct Descriptor: Equatable, Hashable, Sendable {
         )
     }
 
-    /// Bytes that have arrived and were not received (SIOCINQ, tcp(7)).
-    public var unreadByteCount: Int { max(0, Int(clinux_unread_bytes(rawValue))) }
+    /// Bytes that have arrived and were not received, up to an urgent one (SIOCINQ, tcp(7)); or
+    /// `-errno`.
+    public var unreadByteCount: Int { Int(clinux_unread_bytes(rawValue)) }
+
+    /// Whether an urgent byte is next (SIOCATMARK, tcp(7)).
+    public var isAtUrgentByte: Bool { clinux_at_urgent_byte(rawValue) > 0 }
+
+    /// 1 where a byte is there to be received, 0 after FIN, or `-errno` (MSG_PEEK, recv(2)).
+    public func peekOnce() -> Int { Int(clinux_peek(rawValue)) }
 
     /// Bytes that were handed over to be sent and not acknowledged (SIOCOUTQ, tcp(7)), also after
     /// the connection broke.

@@ -46,8 +46,13 @@ public protocol SystemCalls: ~Copyable {
     mutating func shutdownWriting(_ descriptor: Descriptor) -> Errno?
     /// Makes the coming close send RST (SO_LINGER 0, socket(7)).
     mutating func resetOnClose(_ descriptor: Descriptor)
-    /// Bytes that have arrived and were not received (SIOCINQ, tcp(7)).
+    /// Bytes that have arrived and were not received, up to an urgent one (SIOCINQ, tcp(7)); or
+    /// `-errno`.
     mutating func unreadByteCount(_ descriptor: Descriptor) -> Int
+    /// Whether an urgent byte is next (SIOCATMARK, tcp(7)).
+    mutating func isAtUrgentByte(_ descriptor: Descriptor) -> Bool
+    /// 1 where a byte is there to be received, 0 after FIN, or `-errno` (MSG_PEEK, recv(2)).
+    mutating func peek(_ descriptor: Descriptor) -> Int
     /// Bytes that were handed over and not acknowledged, also after the connection broke (SIOCOUTQ,
     /// tcp(7)).
     mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int
@@ -133,6 +138,12 @@ public struct KernelCalls: SystemCalls, ~Copyable {
     public mutating func unreadByteCount(_ descriptor: Descriptor) -> Int {
         descriptor.unreadByteCount
     }
+
+    public mutating func isAtUrgentByte(_ descriptor: Descriptor) -> Bool {
+        descriptor.isAtUrgentByte
+    }
+
+    public mutating func peek(_ descriptor: Descriptor) -> Int { descriptor.peekOnce() }
 
     public mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {
         descriptor.unacknowledgedByteCount

@@ -66,7 +66,28 @@ public func untilBelieved(_ call: () -> Int) -> Int {
     }
 }
 
+/// Whether bytes have arrived that were not received; also where that cannot be found out, so that
+/// none is taken for lost. What lies behind an urgent byte is not in the kernel's count.
+@inline(__always)
+public func hasUnreadBytes(
+    count: () -> Int,
+    isAtUrgentByte: () -> Bool,
+    peek: () -> Int
+) -> Bool {
+    let count = count()
+    return count == 0 && isAtUrgentByte() ? untilBelieved(peek) > 0 : count != 0
+}
+
 extension Descriptor {
+    /// Whether bytes have arrived that were not received, or nobody knows.
+    public var hasUnreadBytes: Bool {
+        Net.hasUnreadBytes(
+            count: { unreadByteCount },
+            isAtUrgentByte: { isAtUrgentByte },
+            peek: peekOnce
+        )
+    }
+
     /// `acceptOnce` until its answer is believed.
     public func accept() -> Result<Descriptor, Errno> {
         Descriptor.accepted(untilBelieved { acceptOnce() })

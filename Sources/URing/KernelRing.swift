@@ -203,8 +203,8 @@ public struct KernelRing: Ring, ~Copyable {
         withPlain(descriptor) { $0.resetOnClose() }
     }
 
-    public mutating func unreadByteCount(_ descriptor: Descriptor) -> Int {
-        withPlain(descriptor) { $0.unreadByteCount } ?? 1
+    public mutating func hasUnreadBytes(_ descriptor: Descriptor) -> Bool {
+        withPlain(descriptor) { $0.hasUnreadBytes } ?? true
     }
 
     public mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {

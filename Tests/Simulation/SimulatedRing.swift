@@ -53,8 +53,8 @@ struct SimulatedRing: Ring, ~Copyable {
         host.socketForCall("setsockopt", descriptor)?.resetsOnClose = true
     }
 
-    mutating func unreadByteCount(_ descriptor: Descriptor) -> Int {
-        host.socketForCall("ioctl", descriptor)?.arrived ?? 1
+    mutating func hasUnreadBytes(_ descriptor: Descriptor) -> Bool {
+        host.socketForCall("ioctl", descriptor).map { $0.arrived > 0 } ?? true
     }
 
     mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {

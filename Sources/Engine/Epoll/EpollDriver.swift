@@ -194,7 +194,12 @@ public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
     }
 
     public mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
-        calls.unreadByteCount(state.connections[slot].descriptor) > 0
+        let descriptor = state.connections[slot].descriptor
+        return Net.hasUnreadBytes(
+            count: { calls.unreadByteCount(descriptor) },
+            isAtUrgentByte: { calls.isAtUrgentByte(descriptor) },
+            peek: { calls.peek(descriptor) }
+        )
     }
 
     public mutating func hasUnacknowledgedBytes(

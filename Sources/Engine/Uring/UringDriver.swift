@@ -181,7 +181,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     }
 
     public mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
-        ring.unreadByteCount(state.connections[slot].descriptor) > 0
+        ring.hasUnreadBytes(state.connections[slot].descriptor)
     }
 
     public mutating func hasUnacknowledgedBytes(
