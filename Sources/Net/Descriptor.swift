@@ -37,9 +37,10 @@ public struct Descriptor: Equatable, Hashable, Sendable {
         _ = clinux_close(rawValue)
     }
 
-    /// Ends both directions for every holder of the socket (shutdown(2)).
-    public func shutdownBoth() {
-        _ = clinux_shutdown(rawValue, Int32(2))
+    /// Ends both directions for every holder of the socket (shutdown(2)). Returns why not, or nil.
+    @discardableResult
+    public func shutdownBoth() -> Errno? {
+        Errno(ofResult: clinux_shutdown(rawValue, Int32(2)))
     }
 
     /// Sends FIN once what was written has left (shutdown(2), SHUT_WR). Returns why not, or nil.

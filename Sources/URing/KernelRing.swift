@@ -184,19 +184,23 @@ public struct KernelRing: Ring, ~Copyable {
         Result { () throws(SystemError) in try Socket.outgoing(family) }
     }
 
-    public mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) {
+    public mutating func shutdown(
+        _ descriptor: Descriptor,
+        _ direction: ShutdownDirection
+    ) -> Errno? {
         // OP_SHUTDOWN always goes to a kernel worker thread: the plain call is cheaper.
-        let isDone: Void? = withPlain(descriptor) {
+        let outcome: Errno?? = withPlain(descriptor) {
             switch direction {
             case .writing: $0.shutdownWriting()
             case .both: $0.shutdownBoth()
             }
         }
-        guard isDone == nil else { return }
+        if let outcome { return outcome }
         precondition(submissionRoom > 0, "the submission queue is full")
         submissionRoom &-= 1
         let how = direction == .writing ? SHUT_WR : SHUT_RDWR
         curing_shutdown(ring, descriptor.rawValue, Int32(how), Token.installation.rawValue)
+        return nil
     }
 
     public mutating func resetOnClose(_ descriptor: Descriptor) {

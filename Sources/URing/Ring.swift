@@ -45,8 +45,9 @@ public protocol Ring: ~Copyable {
     /// Makes a socket for an outgoing connection. The socket calls and the clock are part of
     /// the seam because a simulated kernel has to see them.
     mutating func openSocket(_ family: SocketAddress.Family) -> Result<Descriptor, SystemError>
-    /// Ends both directions at once (shutdown(2)); the pending operations complete.
-    mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection)
+    /// Ends a direction, or both at once (shutdown(2)); the pending operations complete. Returns
+    /// why that failed, as far as it is known at once, or nil.
+    mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) -> Errno?
     /// Makes the coming close send RST.
     mutating func resetOnClose(_ descriptor: Descriptor)
     /// Whether bytes have arrived in a socket that were not received; also where that cannot be

@@ -44,9 +44,13 @@ struct SimulatedRing: Ring, ~Copyable {
         .failure(SystemError("socket", .tooManyFiles))
     }
 
-    mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) {
+    mutating func shutdown(
+        _ descriptor: Descriptor,
+        _ direction: ShutdownDirection
+    ) -> Errno? {
         // Where no descriptor can be had it is done by a submission: never left out.
         host.openSocketForCall("shutdown", descriptor)?.shut(direction)
+        return nil
     }
 
     mutating func resetOnClose(_ descriptor: Descriptor) {

@@ -179,8 +179,10 @@ public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
         return .underWay
     }
 
-    public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) {
-        _ = calls.shutdownWriting(state.connections[slot].descriptor)
+    public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
+        // Of a connection that is broken the receive tells.
+        let error = calls.shutdownWriting(state.connections[slot].descriptor)
+        return error == nil || error == .notConnected
     }
 
     public mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
