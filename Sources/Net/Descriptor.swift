@@ -135,4 +135,17 @@ public struct Transmission: Equatable, Sendable {
     public let unanswered: UInt32
     /// Bytes that the peer has acknowledged, in all.
     public let acknowledgedBytes: UInt64
+
+    /// Puts together what TCP knows, as a simulated kernel does.
+    public init(
+        roundTripMicroseconds: UInt32,
+        retransmits: UInt32,
+        unanswered: UInt32,
+        acknowledgedBytes: UInt64
+    ) {
+        self.roundTripMicroseconds = roundTripMicroseconds
+        self.retransmits = retransmits
+        self.unanswered = unanswered
+        self.acknowledgedBytes = acknowledgedBytes
+    }
 }
