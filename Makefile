@@ -63,10 +63,11 @@ test-slow: build debug ## Run the long bars of the reliability table, as CI does
 soak: build debug ## The same at full length: hours (SOAK=0.1: a tenth of it; TEST=name: some of it)
 	RINGBACK_SOAK=$(or $(SOAK),1) swift test --no-parallel --filter '$(or $(TEST),SoakTests)'
 
-simulate: setup ## Play 20,000 seeds on a model kernel (SEEDS=n FROM=n; SEED=n DROP=list repeats one)
+simulate: setup ## Play 20,000 seeds for each backend on a model kernel (BACKEND=b SEED=n repeats one)
 	swift build -c release --scratch-path .build-simulate --product simulate
-	@.build-simulate/release/simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000) \
-		--from $(or $(FROM),0)) $(if $(DROP),--drop $(DROP))
+	@.build-simulate/release/simulate --backend $(or $(BACKEND),both) \
+		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000) --from $(or $(FROM),0)) \
+		$(if $(DROP),--drop $(DROP))
 
 bugbank: setup ## Put known faults back one at a time, and print what catches each
 	swift test --no-parallel --filter BugBankTests

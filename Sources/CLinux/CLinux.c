@@ -94,6 +94,17 @@ int clinux_unread_bytes(int fd) {
     return ioctl(fd, SIOCINQ, &count) < 0 ? -errno : count;
 }
 
+int clinux_at_urgent_byte(int fd) {
+    int is_there = 0;
+    return ioctl(fd, SIOCATMARK, &is_there) < 0 ? -errno : is_there;
+}
+
+int clinux_peek(int fd) {
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n < 0 ? -errno : (int)n;
+}
+
 int clinux_unacknowledged_bytes(int fd) {
     int count = 0;
     return ioctl(fd, SIOCOUTQ, &count) < 0 ? -errno : count;

@@ -53,8 +53,8 @@ public protocol Driver: ~Copyable {
     /// Sends the first buffers of the outbox. Sets `.sending` where the outcome comes as `.sent`.
     mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome
 
-    /// Sends FIN.
-    mutating func finish(_ slot: UInt32, _ state: inout WorkerState)
+    /// Sends FIN. Returns whether that leaves: if not, the peer would wait for it on and on.
+    mutating func finish(_ slot: UInt32, _ state: inout WorkerState) -> Bool
     /// Brings everything in flight on a connection to its end, at once.
     mutating func cut(_ slot: UInt32, _ state: inout WorkerState)
     /// Whether bytes have arrived that were not yet reported.

@@ -1,42 +1,81 @@
-// SteppedWorker: a worker on a ring of the caller's, driven turn by turn on the caller's thread. A
-// simulation runs the production driver and worker in it, and looks at their books between turns.
+// SteppedWorker: a worker on a kernel of the caller's, driven turn by turn on the caller's thread.
+// A simulation runs the production driver and worker in it, and looks at their books between
+// turns.
 
 public import Net
 public import URing
 
-/// An io_uring worker that does nothing by itself.
+/// What a stepped worker is made for.
 @_spi(Simulation)
-public struct SteppedWorker<R: Ring & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
-    private var worker: Worker<UringDriver<R>, H>
+public struct StepPlan {
+    let limits: Limits
+    let policy: ConnectionPolicy
+    let control: StepControl
+    let driver: DriverPlan
 
-    /// - Parameters:
-    ///   - ring: group 0 is opened on it.
-    ///   - control: rings the doorbell that the ring is asked to poll.
+    /// - Parameter control: rings the doorbell that the kernel is asked to watch.
     public init(
-        ring: consuming R,
-        handler: consuming H,
         limits: Limits,
         policy: ConnectionPolicy,
         listeners: [Descriptor],
         usesMultishot: Bool,
         registersFiles: Bool,
         control: StepControl
-    ) throws(SystemError) {
+    ) {
+        self.limits = limits
+        self.policy = policy
+        self.control = control
+        var driver = DriverPlan(doorbell: control.control.doorbell)
+        driver.listeners = listeners
+        driver.usesMultishot = usesMultishot
+        driver.registersFiles = registersFiles
+        self.driver = driver
+    }
+}
+
+/// A worker that does nothing by itself.
+@_spi(Simulation)
+public struct SteppedWorker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
+    private var worker: Worker<D, H>
+
+    /// A worker on a ring. Group 0 is opened on it.
+    public init<R: Ring & ~Copyable>(
+        ring: consuming R,
+        handler: consuming H,
+        _ plan: StepPlan
+    ) throws(SystemError) where D == UringDriver<R> {
         let group = BufferGroup(rawValue: 0)
         var ring = ring
-        try ring.openGroup(group, entries: limits.bufferCount)
-        var state = try WorkerState(limits: limits, producing: H.produces)
-        var plan = DriverPlan(doorbell: control.control.doorbell)
-        plan.listeners = listeners
-        plan.usesMultishot = usesMultishot
-        plan.registersFiles = registersFiles
-        worker = try Worker(
-            driver: UringDriver(ring: ring, group: group, plan: plan, &state),
+        try ring.openGroup(group, entries: plan.limits.bufferCount)
+        var state = try WorkerState(limits: plan.limits, producing: H.produces)
+        let driver = UringDriver(ring: ring, group: group, plan: plan.driver, &state)
+        worker = try SteppedWorker.work(driver, state, handler, plan)
+    }
+
+    /// A worker on epoll.
+    public init<Calls: SystemCalls & ~Copyable>(
+        calls: consuming Calls,
+        handler: consuming H,
+        _ plan: StepPlan
+    ) throws(SystemError) where D == EpollDriver<Calls> {
+        var state = try WorkerState(limits: plan.limits, producing: H.produces)
+        let driver = try EpollDriver(calls: calls, plan: plan.driver, &state)
+        worker = try SteppedWorker.work(driver, state, handler, plan)
+    }
+
+    private static func work(
+        _ driver: consuming D,
+        _ state: consuming WorkerState,
+        _ handler: consuming H,
+        _ plan: StepPlan
+    ) throws(SystemError) -> Worker<D, H> {
+        try Worker(
+            driver: driver,
             state: state,
             handler: handler,
-            plan: plan,
-            control: control.control,
-            policy: policy,
+            plan: plan.driver,
+            control: plan.control.control,
+            policy: plan.policy,
             journal: nil,
             ledger: nil
         )
@@ -86,6 +125,8 @@ public struct SteppedWorker<R: Ring & ~Copyable, H: Handler & ~Copyable>: ~Copya
             isSending: connection.flags.contains(.sending),
             isThrottled: connection.flags.contains(.throttled),
             isAborting: connection.flags.contains(.aborting),
+            isReadable: connection.flags.contains(.readable),
+            isWritable: connection.flags.contains(.writable),
             pendingBytes: Int(connection.outbox.byteCount),
             sendingCount: Int(connection.outbox.sendingCount)
         )
@@ -137,6 +178,9 @@ public struct SteppedConnection: Sendable {
     public let isSending: Bool
     public let isThrottled: Bool
     public let isAborting: Bool
+    /// What epoll has reported, as far as it still holds.
+    public let isReadable: Bool
+    public let isWritable: Bool
     /// Bytes in the outbox.
     public let pendingBytes: Int
     /// Buffers of the send in flight.

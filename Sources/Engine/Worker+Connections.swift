@@ -100,7 +100,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             if policy.graceNanoseconds > 0 {
                 timers.set(slot, at: state.now + policy.graceNanoseconds)
             }
-            driver.finish(slot, &state)
+            if !driver.finish(slot, &state) { return abort(slot, .error) }
             if KnownFault.noLingering.isBack, isStopping { abort(slot, .drain) }
         }
     }

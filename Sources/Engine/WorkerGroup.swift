@@ -272,7 +272,7 @@ public final class WorkerGroup: Sendable {
             let driver = try UringDriver<KernelRing>(driverPlan, &state)
             return try run(driver, state, makeHandler(number), plan, driverPlan, tools, journal)
         case .epoll:
-            let driver = try EpollDriver(driverPlan, &state)
+            let driver = try EpollDriver<KernelCalls>(driverPlan, &state)
             return try run(driver, state, makeHandler(number), plan, driverPlan, tools, journal)
         }
     }

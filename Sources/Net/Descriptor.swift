@@ -37,14 +37,16 @@ public struct Descriptor: Equatable, Hashable, Sendable {
         _ = clinux_close(rawValue)
     }
 
-    /// Ends both directions for every holder of the socket (shutdown(2)).
-    public func shutdownBoth() {
-        _ = clinux_shutdown(rawValue, Int32(2))
+    /// Ends both directions for every holder of the socket (shutdown(2)). Returns why not, or nil.
+    @discardableResult
+    public func shutdownBoth() -> Errno? {
+        Errno(ofResult: clinux_shutdown(rawValue, Int32(2)))
     }
 
-    /// Sends FIN once what was written has left (shutdown(2), SHUT_WR).
-    public func shutdownWriting() {
-        _ = clinux_shutdown(rawValue, Int32(1))
+    /// Sends FIN once what was written has left (shutdown(2), SHUT_WR). Returns why not, or nil.
+    @discardableResult
+    public func shutdownWriting() -> Errno? {
+        Errno(ofResult: clinux_shutdown(rawValue, Int32(1)))
     }
 
     /// Makes the coming close send RST instead of FIN (SO_LINGER 0, socket(7)).
@@ -94,8 +96,15 @@ public struct Descriptor: Equatable, Hashable, Sendable {
         )
     }
 
-    /// Bytes that have arrived and were not received (SIOCINQ, tcp(7)).
-    public var unreadByteCount: Int { max(0, Int(clinux_unread_bytes(rawValue))) }
+    /// Bytes that have arrived and were not received, up to an urgent one (SIOCINQ, tcp(7)); or
+    /// `-errno`.
+    public var unreadByteCount: Int { Int(clinux_unread_bytes(rawValue)) }
+
+    /// Whether an urgent byte is next (SIOCATMARK, tcp(7)).
+    public var isAtUrgentByte: Bool { clinux_at_urgent_byte(rawValue) > 0 }
+
+    /// 1 where a byte is there to be received, 0 after FIN, or `-errno` (MSG_PEEK, recv(2)).
+    public func peekOnce() -> Int { Int(clinux_peek(rawValue)) }
 
     /// Bytes that were handed over to be sent and not acknowledged (SIOCOUTQ, tcp(7)), also after
     /// the connection broke.
@@ -126,4 +135,17 @@ public struct Transmission: Equatable, Sendable {
     public let unanswered: UInt32
     /// Bytes that the peer has acknowledged, in all.
     public let acknowledgedBytes: UInt64
+
+    /// Puts together what TCP knows, as a simulated kernel does.
+    public init(
+        roundTripMicroseconds: UInt32,
+        retransmits: UInt32,
+        unanswered: UInt32,
+        acknowledgedBytes: UInt64
+    ) {
+        self.roundTripMicroseconds = roundTripMicroseconds
+        self.retransmits = retransmits
+        self.unanswered = unanswered
+        self.acknowledgedBytes = acknowledgedBytes
+    }
 }

@@ -12,6 +12,13 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     /// Wraps a positive error number.
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
+    /// The error of a shim's result, or nil where that is not negative.
+    @inline(__always)
+    init?(ofResult result: Int32) {
+        guard result < 0 else { return nil }
+        rawValue = -result
+    }
+
     public static let notPermitted = Errno(rawValue: EPERM)
     public static let noSuchProcess = Errno(rawValue: ESRCH)
     public static let interrupted = Errno(rawValue: EINTR)

@@ -223,27 +223,31 @@ public struct KernelRing: Ring, ~Copyable {
         return socket
     }
 
-    public mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) {
+    public mutating func shutdown(
+        _ descriptor: Descriptor,
+        _ direction: ShutdownDirection
+    ) -> Errno? {
         // OP_SHUTDOWN always goes to a kernel worker thread: the plain call is cheaper.
-        let isDone: Void? = withPlain(descriptor) {
+        let outcome: Errno?? = withPlain(descriptor) {
             switch direction {
             case .writing: $0.shutdownWriting()
             case .both: $0.shutdownBoth()
             }
         }
-        guard isDone == nil else { return }
+        if let outcome { return outcome }
         precondition(submissionRoom > 0, "the submission queue is full")
         submissionRoom &-= 1
         let how = direction == .writing ? SHUT_WR : SHUT_RDWR
         curing_shutdown(ring, descriptor.rawValue, Int32(how), Token.installation.rawValue)
+        return nil
     }
 
     public mutating func resetOnClose(_ descriptor: Descriptor) {
         withPlain(descriptor) { $0.resetOnClose() }
     }
 
-    public mutating func unreadByteCount(_ descriptor: Descriptor) -> Int {
-        withPlain(descriptor) { $0.unreadByteCount } ?? 1
+    public mutating func hasUnreadBytes(_ descriptor: Descriptor) -> Bool {
+        withPlain(descriptor) { $0.hasUnreadBytes } ?? true
     }
 
     public mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {

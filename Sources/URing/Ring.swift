@@ -48,13 +48,14 @@ public protocol Ring: ~Copyable {
         _ family: SocketAddress.Family,
         from source: SocketAddress?
     ) -> Result<Descriptor, SystemError>
-    /// Ends both directions at once (shutdown(2)); the pending operations complete.
-    mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection)
+    /// Ends a direction, or both at once (shutdown(2)); the pending operations complete. Returns
+    /// why that failed, as far as it is known at once, or nil.
+    mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) -> Errno?
     /// Makes the coming close send RST.
     mutating func resetOnClose(_ descriptor: Descriptor)
-    /// Bytes that have arrived in a socket and were not received; 1 where that cannot be found out,
-    /// so that none is taken for lost.
-    mutating func unreadByteCount(_ descriptor: Descriptor) -> Int
+    /// Whether bytes have arrived in a socket that were not received; also where that cannot be
+    /// found out, so that none is taken for lost.
+    mutating func hasUnreadBytes(_ descriptor: Descriptor) -> Bool
     /// Bytes that a socket took to send and that were not acknowledged, also after it broke.
     mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int
     /// What TCP knows of a connection, also after it broke; nil where that cannot be had.

@@ -1,18 +1,24 @@
 // Runner: many runs in processes of their own, since a fault may well end in a trap, and the search
 // for a shorter run that goes wrong as well.
 
+import Engine
 import Foundation
 import Simulation
 import Support
 
 /// A run that went wrong.
 struct Finding {
+    let backend: Backend
     let seed: UInt64
     let what: String
+
+    /// What repeats it.
+    var command: String { "make simulate BACKEND=\(backend) SEED=\(seed)" }
 }
 
 /// Runs seeds in child processes.
 struct Runner {
+    let backend: Backend
     /// The bug bank's fault that is back.
     let fault: String?
     let stopsAtFirst: Bool
@@ -25,13 +31,15 @@ struct Runner {
     /// Runs that may be spent on making one shorter.
     private static let attemptsMax = 400
 
-    init(fault: String?, stopsAtFirst: Bool) {
+    init(backend: Backend, fault: String?, stopsAtFirst: Bool) {
+        self.backend = backend
         self.fault = fault
         self.stopsAtFirst = stopsAtFirst
     }
 
     private var options: [String] {
-        (fault.map { ["--fault", $0] } ?? []) + (stopsAtFirst ? ["--first"] : [])
+        ["--backend", "\(backend)"] + (fault.map { ["--fault", $0] } ?? [])
+            + (stopsAtFirst ? ["--first"] : [])
     }
 
     private var isOver: Bool { findings.count >= (stopsAtFirst ? 1 : Runner.findingsMax) }
@@ -71,19 +79,23 @@ struct Runner {
             let parts = line.split(separator: " ", maxSplits: 1)
             next = (UInt64(parts[0]) ?? next) + 1
             if parts.count == 2 {
-                findings.append(Finding(seed: next - 1, what: String(parts[1])))
+                note(next - 1, String(parts[1]))
             }
         }
         guard next < seeds.upperBound, ended.status != 0 else { return }
         let said = ended.errorLines.first { $0.contains(".swift:") } ?? ""
-        findings.append(Finding(seed: next, what: "died with status \(ended.status) \(said)"))
+        note(next, "died with status \(ended.status) \(said)")
         let rest = next + 1..<seeds.upperBound
         if !rest.isEmpty, !isOver { try collect(start(rest), rest) }
     }
 
+    private mutating func note(_ seed: UInt64, _ what: String) {
+        findings.append(Finding(backend: backend, seed: seed, what: what))
+    }
+
     /// Leaves out as many operations of a run as possible such that it still goes wrong.
     func shorten(_ finding: Finding) throws -> Places {
-        var left = Array(Plan(seed: finding.seed).operations.indices)
+        var left = Array(Plan(seed: finding.seed, backend: backend).operations.indices)
         let all = Set(left)
         var attempts = 0
         var size = left.count / 2

@@ -13,6 +13,9 @@ struct Simulate: ParsableCommand {
         discussion: "With --seed one run, otherwise many, each on the next seed."
     )
 
+    @Option(help: "Which kernel interface is played: uring, epoll, or both in turn.")
+    var backend = Played.both
+
     @Option(help: "Run this seed alone.")
     var seed: UInt64?
 
@@ -39,13 +42,17 @@ struct Simulate: ParsableCommand {
 
     mutating func run() throws {
         try putBackFault()
-        if let seed {
-            try repeatOne(seed)
-        } else if reportsEach {
-            try reportEach()
-        } else {
-            try runMany()
+        var failed = false
+        for backend in backend.backends {
+            if let seed {
+                failed = try !goesWell(seed, on: backend) || failed
+            } else if reportsEach {
+                try reportEach(on: backend)
+            } else {
+                failed = try !goWell(on: backend) || failed
+            }
         }
+        if failed { throw ExitCode.failure }
     }
 
     private func putBackFault() throws {
@@ -61,45 +68,45 @@ struct Simulate: ParsableCommand {
     }
 
     /// One run, with all that it consists of.
-    private func repeatOne(_ seed: UInt64) throws {
-        let plan = Plan(seed: seed).dropping(drop.numbers)
-        say("seed \(seed): \(plan.sizes)")
+    private func goesWell(_ seed: UInt64, on backend: Backend) throws -> Bool {
+        let plan = Plan(seed: seed, backend: backend).dropping(drop.numbers)
+        say("\(backend) seed \(seed): \(plan.sizes)")
         for operation in plan.operations { say("  \(operation)") }
         alarm(Simulate.secondsMax)
         let outcome = try Simulation.run(plan)
         say("trace \(String(outcome.trace, radix: 16)), \(outcome.counters.turns) turns")
-        guard let failure = outcome.failure else { return say("nothing went wrong") }
-        say(failure)
-        throw ExitCode.failure
+        say(outcome.failure ?? "nothing went wrong")
+        return outcome.failure == nil
     }
 
     /// Many runs in this process, a line for each: what the process dies of is the next one's.
-    private func reportEach() throws {
+    private func reportEach(on backend: Backend) throws {
         for seed in from..<from + seeds {
             alarm(Simulate.secondsMax)
-            let outcome = try Simulation.run(Plan(seed: seed))
+            let outcome = try Simulation.run(Plan(seed: seed, backend: backend))
             say("\(seed) \(outcome.failure ?? "")")
             if first, outcome.failure != nil { return }
         }
     }
 
-    private func runMany() throws {
-        var runner = Runner(fault: fault, stopsAtFirst: first)
+    private func goWell(on backend: Backend) throws -> Bool {
+        var runner = Runner(backend: backend, fault: fault, stopsAtFirst: first)
         let start = Clock.seconds
         try runner.run(from: from, count: seeds, jobs: max(1, jobs))
         let shortenedMax = first ? 0 : Simulate.shortenedMax
         for finding in runner.findings.prefix(shortenedMax) {
             let places = try runner.shorten(finding)
-            say("FAILED make simulate SEED=\(finding.seed) DROP=\(places)   # \(finding.what)")
+            say("FAILED \(finding.command) DROP=\(places)   # \(finding.what)")
         }
-        let rest = runner.findings.dropFirst(shortenedMax)
-        for finding in rest { say("FAILED make simulate SEED=\(finding.seed)   # \(finding.what)") }
+        for finding in runner.findings.dropFirst(shortenedMax) {
+            say("FAILED \(finding.command)   # \(finding.what)")
+        }
         let took = Clock.seconds - start
         say(
-            "simulate seeds=\(seeds) from=\(from) failed=\(runner.findings.count)"
-                + " seconds=\(took) fault=\(fault ?? "none")"
+            "simulate backend=\(backend) seeds=\(seeds) from=\(from)"
+                + " failed=\(runner.findings.count) seconds=\(took) fault=\(fault ?? "none")"
         )
-        if !runner.findings.isEmpty { throw ExitCode.failure }
+        return runner.findings.isEmpty
     }
 
     /// A run that takes longer hangs.
@@ -112,6 +119,21 @@ struct Simulate: ParsableCommand {
 func say(_ line: String) {
     let bytes = Array((line + "\n").utf8)
     _ = write(1, bytes, bytes.count)
+}
+
+/// The backends that are played.
+enum Played: String, ExpressibleByArgument, CaseIterable {
+    case uring
+    case epoll
+    case both
+
+    var backends: [Backend] {
+        switch self {
+        case .uring: [.uring]
+        case .epoll: [.epoll]
+        case .both: [.uring, .epoll]
+        }
+    }
 }
 
 enum Clock {

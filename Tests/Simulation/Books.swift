@@ -8,6 +8,7 @@ import URing
 /// The checks of one run.
 struct Books {
     private let plan: Plan
+    private var edges = EdgeBooks()
     /// For each buffer, whether it was seen in an outbox.
     private var isQueued: [Bool]
     /// For each slot, requests in flight by kind.
@@ -25,8 +26,8 @@ struct Books {
     }
 
     /// Compares everything.
-    mutating func check<R: Ring & ~Copyable, H: Handler & ~Copyable>(
-        _ worker: borrowing SteppedWorker<R, H>,
+    mutating func check<D: Driver & ~Copyable, H: Handler & ~Copyable>(
+        _ worker: borrowing SteppedWorker<D, H>,
         _ host: ModelHost
     ) {
         let slots = Int(worker.usedSlots)
@@ -36,7 +37,8 @@ struct Books {
             sends += new
             throttled += new.map { _ in nil }
         }
-        countRequests(worker, host)
+        if plan.backend == .uring { countRequests(worker, host) }
+        edges.begin(host)
         for buffer in isQueued.indices { isQueued[buffer] = false }
         for slot in 0..<worker.usedSlots {
             if let connection = worker.connection(in: slot) {
@@ -51,8 +53,8 @@ struct Books {
         }
     }
 
-    private mutating func countRequests<R: Ring & ~Copyable, H: Handler & ~Copyable>(
-        _ worker: borrowing SteppedWorker<R, H>,
+    private mutating func countRequests<D: Driver & ~Copyable, H: Handler & ~Copyable>(
+        _ worker: borrowing SteppedWorker<D, H>,
         _ host: ModelHost
     ) {
         for slot in receives.indices { (receives[slot], sends[slot]) = (0, 0) }
@@ -85,18 +87,15 @@ struct Books {
         if accepts > 1 { host.fail("\(accepts) accepts are in flight") }
     }
 
-    private mutating func check<R: Ring & ~Copyable, H: Handler & ~Copyable>(
+    private mutating func check<D: Driver & ~Copyable, H: Handler & ~Copyable>(
         _ connection: SteppedConnection,
         in slot: UInt32,
-        _ worker: borrowing SteppedWorker<R, H>,
+        _ worker: borrowing SteppedWorker<D, H>,
         _ host: ModelHost
     ) {
-        let index = Int(slot)
-        if receives[index] != (connection.isReceiving ? 1 : 0) {
-            host.fail("\(receives[index]) receives are in flight for slot \(slot)")
-        }
-        if sends[index] != (connection.isSending ? 1 : 0) {
-            host.fail("\(sends[index]) sends are in flight for slot \(slot)")
+        switch plan.backend {
+        case .uring: checkRequests(connection, in: slot, host)
+        case .epoll: edges.check(connection, in: slot, host)
         }
         if host.socket(connection.descriptor) == nil {
             host.fail("slot \(slot) has a descriptor that is closed")
@@ -115,6 +114,20 @@ struct Books {
         }
         if bytes != connection.pendingBytes { host.fail("slot \(slot) miscounts its bytes") }
         checkPending(connection, in: slot, host)
+    }
+
+    private func checkRequests(
+        _ connection: SteppedConnection,
+        in slot: UInt32,
+        _ host: ModelHost
+    ) {
+        let index = Int(slot)
+        if receives[index] != (connection.isReceiving ? 1 : 0) {
+            host.fail("\(receives[index]) receives are in flight for slot \(slot)")
+        }
+        if sends[index] != (connection.isSending ? 1 : 0) {
+            host.fail("\(sends[index]) sends are in flight for slot \(slot)")
+        }
     }
 
     /// Above the cap reading stops: what was on its way still comes, and nothing later.
@@ -138,8 +151,8 @@ struct Books {
         }
     }
 
-    private func checkBuffers<R: Ring & ~Copyable, H: Handler & ~Copyable>(
-        _ worker: borrowing SteppedWorker<R, H>,
+    private func checkBuffers<D: Driver & ~Copyable, H: Handler & ~Copyable>(
+        _ worker: borrowing SteppedWorker<D, H>,
         _ host: ModelHost
     ) {
         var offered = host.isProvided
@@ -159,8 +172,8 @@ struct Books {
     }
 
     /// All slots are free and all buffers home.
-    func checkQuiet<R: Ring & ~Copyable, H: Handler & ~Copyable>(
-        _ worker: borrowing SteppedWorker<R, H>,
+    func checkQuiet<D: Driver & ~Copyable, H: Handler & ~Copyable>(
+        _ worker: borrowing SteppedWorker<D, H>,
         _ host: ModelHost
     ) {
         for buffer in isQueued.indices where isQueued[buffer] {

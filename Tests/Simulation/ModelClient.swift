@@ -27,6 +27,8 @@ final class ModelClient {
     var sent = 0
     var inTransit = 0
     var finInTransit = false
+    /// Where in its stream an urgent byte is that has not arrived.
+    var urgentAt: Int?
     var hasFinished = false
     /// Bytes of the echo that it has read.
     var read = 0

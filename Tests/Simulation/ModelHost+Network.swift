@@ -16,6 +16,7 @@ extension ModelHost {
         let socket = ModelSocket(client: client.number, bytes: client.bytes)
         client.socket = socket
         backlog.append(socket)
+        poll.listener?.hasNews = true
         timeline.add(.act(client: client.number), at: timeline.now + chance.time(0...50_000))
     }
 
@@ -42,6 +43,7 @@ extension ModelHost {
         } else if timeline.now >= client.stalledUntil {
             let byteCount = min(socket.queued, client.readAtOnce)
             socket.queued -= byteCount
+            if byteCount > 0 { tellOfRoom(socket) }
             client.read += byteCount
             note(1, client.number, byteCount)
             if socket.queued == 0, socket.hasSentFin { sawFin(client, socket) }
@@ -73,6 +75,9 @@ extension ModelHost {
         case .stall(_, let time): client.stalledUntil = isSettling ? 0 : timeline.now + time
         case .drip(_, let byteCount): client.readAtOnce = isSettling ? .max : byteCount
         case .await: if client.read < client.sent { client.nextStep -= 1 }
+        case .urge:
+            client.urgentAt = client.sent
+            startArriving(client)
         case .finish: sendFin(client)
         case .reset:
             client.end = .left
@@ -113,13 +118,21 @@ extension ModelHost {
             let byteCount = isSettling ? room : chance.within(1...room)
             client.inTransit -= byteCount
             socket.arrived += byteCount
+            socket.watch?.hasNews = true
             note(2, client.number, byteCount)
+        }
+        if let place = client.urgentAt, client.sent - client.inTransit >= place {
+            client.urgentAt = nil
+            // One that lies before what was received is over.
+            if socket.mark == nil, socket.received <= place { socket.mark = place }
+            socket.watch?.hasNews = true
         }
         if client.inTransit > 0 {
             startArriving(client)
         } else if client.finInTransit {
             client.finInTransit = false
             socket.peerHasFinished = true
+            socket.watch?.hasNews = true
         }
     }
 

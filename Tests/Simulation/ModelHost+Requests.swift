@@ -257,16 +257,23 @@ extension ModelHost {
         let total = request.pieces.reduce(0) { $0 + $1.byteCount }
         let room = min(plan.sendQueueBytes - socket.queued, total - request.done)
         guard room > 0, !isHeldUp(request) else { return false }
-        take(makes(.dribble) ? chance.within(1...room) : room, request, socket)
+        let byteCount = makes(.dribble) ? chance.within(1...room) : room
+        take(byteCount, of: request.pieces, after: request.done, socket)
+        request.done += byteCount
         if request.done == total || makes(.shortSend) { end(request, Int32(request.done)) }
         return true
     }
 
     /// Reads from the memory of a send, and compares it with what has to come.
-    private func take(_ byteCount: Int, _ request: Request, _ socket: ModelSocket) {
-        var skipped = request.done
+    func take(
+        _ byteCount: Int,
+        of pieces: some Sequence<Piece>,
+        after done: Int,
+        _ socket: ModelSocket
+    ) {
+        var skipped = done
         var rest = byteCount
-        for piece in request.pieces where rest > 0 {
+        for piece in pieces where rest > 0 {
             guard skipped < piece.byteCount else {
                 skipped -= piece.byteCount
                 continue
@@ -284,7 +291,6 @@ extension ModelHost {
             rest -= count
             skipped = 0
         }
-        request.done += byteCount
         socket.queued += byteCount
         note(5, socket.client, byteCount)
         if socket.taken > socket.received {

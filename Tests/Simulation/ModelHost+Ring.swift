@@ -86,7 +86,11 @@ extension ModelHost {
         overflow.removeFirst(flushed)
         let isWaiting = error == nil && queue.isEmpty && wanted > 0
         work()
-        if isWaiting { wait(until: deadline) }
+        if isWaiting {
+            sleep(until: deadline, nextMoment: { self.nextMoment }, then: work) {
+                self.posted.isEmpty && self.failure == nil && !self.makes(.wakesEarly)
+            }
+        }
         vainEnters = before.0 == gains && timeline.now < before.1 + 10_000 ? vainEnters + 1 : 0
         return error
     }
@@ -109,10 +113,15 @@ extension ModelHost {
         return error
     }
 
-    /// Sleeps until a completion is there, or the deadline has passed.
-    private func wait(until deadline: UInt64?) {
-        while posted.isEmpty, failure == nil, !makes(.wakesEarly) {
-            let next = nextMoment
+    /// Sleeps until there is no cause any more, or the deadline has passed.
+    func sleep(
+        until deadline: UInt64?,
+        nextMoment: () -> UInt64?,
+        then work: () -> Void,
+        while isCaused: () -> Bool
+    ) {
+        while isCaused() {
+            let next = nextMoment()
             // Neither anything that happens nor the deadline is of this phase.
             if next != nil || deadline != nil, min(next ?? .max, deadline ?? .max) > phaseEndsAt {
                 timeline.now = max(timeline.now, phaseEndsAt + 1)

@@ -65,6 +65,10 @@ final class ModelHost {
     var gains = 0
     var vainEnters = 0
     var deadlocks = 0
+    // ---- epoll ----
+
+    var poll = ModelPoll()
+
     /// What has happened, for the comparison of two runs.
     var trace: UInt64 = 0
 
@@ -96,7 +100,7 @@ final class ModelHost {
         case .connect(_, let at), .kill(_, let at), .exhaust(let at, _), .jump(let at, _),
             .breakListener(let at), .ring(let at), .stop(let at):
             timeline.add(.befall(operation), at: start + at)
-        case .send, .rest, .stall, .drip, .await, .finish, .reset: break
+        case .send, .rest, .stall, .drip, .await, .urge, .finish, .reset: break
         }
     }
 
@@ -141,13 +145,14 @@ final class ModelHost {
         case .exhaust(_, let time): exhaustedUntil = timeline.now + time
         case .breakListener:
             listenerIsBroken = true
+            poll.listener?.hasNews = true
             for client in clients where !client.isIn { client.mayBeCut = true }
         case .jump(_, let time): timeline.now += time
         case .ring:
             control.ring()
             hasRung = true
         case .stop: requestStop()
-        case .mischief, .send, .rest, .stall, .drip, .await, .finish, .reset: break
+        case .mischief, .send, .rest, .stall, .drip, .await, .urge, .finish, .reset: break
         }
     }
 

@@ -15,6 +15,8 @@ final class ModelSocket {
     var arrived = 0
     var received = 0
     var peerHasFinished = false
+    /// Where in the stream an urgent byte lies: every receive ends there.
+    var mark: Int?
 
     // ---- to the client ----
 
@@ -39,6 +41,15 @@ final class ModelSocket {
     /// Requests in flight; each holds the socket, as a descriptor does.
     var requestCount = 0
     var resetsOnClose = false
+    /// How epoll watches it, if it does.
+    var watch: Watch?
+    /// A send found less room than it wanted: that there is more will be news.
+    var lacksRoom = false
+    /// A call has failed that breaks the connection: its client is not to see a clean end.
+    var mustBeReset = false
+    /// The last call said EAGAIN, which was not true.
+    var receiveHasLied = false
+    var sendHasLied = false
     /// Nothing holds it any more.
     private(set) var isReleased = false
 
@@ -54,7 +65,11 @@ final class ModelSocket {
         self.error = error
         queued = 0
         if losesArrived { arrived = 0 }
+        watch?.hasNews = true
     }
+
+    /// Whether the next call would be told of an error.
+    var hasError: Bool { error != nil }
 
     /// The error of a broken connection; it is told once.
     func takeError() -> Errno? {

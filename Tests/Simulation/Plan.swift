@@ -1,7 +1,7 @@
 // Plan: what a seed stands for. The sizes of everything, the faults that are on, and a list of
 // operations: what each client does, and what befalls the host. Shrinking leaves operations out.
 
-import Engine
+package import Engine
 import Net
 
 /// A way in which the model kernel makes trouble.
@@ -34,6 +34,38 @@ package enum Mischief: Int, CaseIterable, Sendable {
     case wakesEarly
     /// A registered file cannot be made a descriptor for a system call, which is then not made.
     case installFails
+
+    // Of epoll alone, from here on.
+
+    /// A call ends with EINTR.
+    case interrupted
+    /// A call says EAGAIN though that is not so. Asked again, it says the truth.
+    case untrueAgain
+    /// A call on a connection fails.
+    case callFails
+    /// Nothing can be found out about a socket (ioctl, getsockopt).
+    case askFails
+    /// A descriptor cannot be watched.
+    case watchFails
+    /// An event is reported without cause.
+    case spurious
+    /// A wait brings fewer events than there are.
+    case fewEvents
+    /// Something happens between two calls.
+    case meanwhile
+
+    /// Whether a kernel interface can make it.
+    func concerns(_ backend: Backend) -> Bool {
+        switch self {
+        case .delay, .shortSend, .shortReceive, .acceptFails, .wakesEarly: true
+        case .dribble, .receiveEnds, .acceptEnds, .canceledUnasked, .cancelNotFound,
+            .cancelTooLate, .enterFails, .submitsLess, .installFails:
+            backend == .uring
+        case .interrupted, .untrueAgain, .callFails, .askFails, .watchFails, .spurious,
+            .fewEvents, .meanwhile:
+            backend == .epoll
+        }
+    }
 }
 
 /// A step of a client, or something that befalls the host.
@@ -52,6 +84,8 @@ package enum Operation: Equatable, Sendable {
     case drip(client: Int, byteCount: Int)
     /// It waits until everything that it sent has come back.
     case await(client: Int)
+    /// It sends an urgent byte, which does not belong to its stream.
+    case urge(client: Int)
     /// It sends FIN.
     case finish(client: Int)
     /// It sends RST.
@@ -73,7 +107,8 @@ package enum Operation: Equatable, Sendable {
     var stepper: Int? {
         switch self {
         case .send(let client, _), .rest(let client, _), .stall(let client, _),
-            .drip(let client, _), .await(let client), .finish(let client), .reset(let client):
+            .drip(let client, _), .await(let client), .urge(let client), .finish(let client),
+            .reset(let client):
             client
         default: nil
         }
@@ -84,6 +119,10 @@ package enum Operation: Equatable, Sendable {
 package struct Plan: Sendable {
     /// What it was made from.
     package let seed: UInt64
+    /// The kernel interface that is played.
+    package let backend: Backend
+    /// Events that a wait of epoll brings at most.
+    var eventsMax = 512
     var limits = Limits(connectionsMax: 16)
     var usesMultishot = true
     var registersFiles = false
@@ -110,24 +149,36 @@ package struct Plan: Sendable {
     var mayCut: Bool { policy != Plan.patient }
 
     /// A plan of one's own making, for few clients.
-    package init(seed: UInt64, clientCount: Int, operations: [Operation]) {
+    package init(
+        seed: UInt64,
+        backend: Backend = .uring,
+        clientCount: Int,
+        operations: [Operation]
+    ) {
         self.seed = seed
+        self.backend = backend
         self.clientCount = clientCount
         self.operations = operations
     }
 
-    /// The plan of a seed.
-    package init(seed: UInt64) {
+    /// The plan of a seed. Both backends have the same sizes and clients; what only epoll has comes
+    /// from a chance of its own, so the seeds of io_uring do not depend on it.
+    package init(seed: UInt64, backend: Backend = .uring) {
         self.seed = seed
+        self.backend = backend
         var chance = Chance(seed: seed)
         chooseSizes(&chance)
-        for mischief in Mischief.allCases where chance.happens(500) {
-            operations.append(.mischief(mischief, perMille: chance.size(upTo: 600)))
+        for mischief in Mischief.allCases
+        where mischief.rawValue <= Mischief.installFails.rawValue && chance.happens(500) {
+            let perMille = chance.size(upTo: 600)
+            guard mischief.concerns(backend) else { continue }
+            operations.append(.mischief(mischief, perMille: perMille))
         }
         clientCount = chance.size(upTo: 24)
         for client in 0..<clientCount { addClient(client, &chance) }
         addTroubles(&chance)
         start = StartTrouble(seed: seed)
+        if backend == .epoll { addTroublesOfCalls() }
     }
 
     /// The sizes in one line.
@@ -135,8 +186,11 @@ package struct Plan: Sendable {
         "connections \(limits.connectionsMax), buffers \(limits.bufferCount) x "
             + "\(limits.bufferBytes), pending \(limits.pendingBytesMax), queues "
             + "\(limits.submissionEntries) and \(limits.completionEntries), sockets "
-            + "\(receiveQueueBytes) and \(sendQueueBytes), multishot \(usesMultishot), "
-            + "registered files \(registersFiles)\(start.description)"
+            + "\(receiveQueueBytes) and \(sendQueueBytes), "
+            + (backend == .epoll
+                ? "events \(eventsMax)"
+                : "multishot \(usesMultishot), registered files \(registersFiles)")
+            + start.description
             + (mayCut ? ", \(policy)" : "")
     }
 
@@ -220,6 +274,23 @@ package struct Plan: Sendable {
             operations.append(.await(client: client))
             operations.append(.finish(client: client))
         default: operations.append(.finish(client: client))
+        }
+    }
+
+    private mutating func addTroublesOfCalls() {
+        var chance = Chance(seed: Chance.mix(seed ^ 0xe9))
+        registersFiles = false
+        eventsMax = chance.pick([1, 2, 5, 512])
+        for mischief in Mischief.allCases
+        where mischief.rawValue > Mischief.installFails.rawValue && chance.happens(400) {
+            // What breaks a connection is seldom, or hardly any would come to its end.
+            let most = [.callFails, .watchFails].contains(mischief) ? 60 : 600
+            operations.append(.mischief(mischief, perMille: chance.size(upTo: most)))
+        }
+        guard clientCount > 0, chance.happens(200) else { return }
+        for _ in 0..<chance.within(1...6) {
+            let place = chance.below(operations.count)
+            operations.insert(.urge(client: chance.below(clientCount)), at: place)
         }
     }
 

@@ -48,17 +48,21 @@ struct SimulatedRing: Ring, ~Copyable {
         .failure(SystemError("socket", .tooManyFiles))
     }
 
-    mutating func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) {
+    mutating func shutdown(
+        _ descriptor: Descriptor,
+        _ direction: ShutdownDirection
+    ) -> Errno? {
         // Where no descriptor can be had it is done by a submission: never left out.
         host.openSocketForCall("shutdown", descriptor)?.shut(direction)
+        return nil
     }
 
     mutating func resetOnClose(_ descriptor: Descriptor) {
         host.socketForCall("setsockopt", descriptor)?.resetsOnClose = true
     }
 
-    mutating func unreadByteCount(_ descriptor: Descriptor) -> Int {
-        host.socketForCall("ioctl", descriptor)?.arrived ?? 1
+    mutating func hasUnreadBytes(_ descriptor: Descriptor) -> Bool {
+        host.socketForCall("ioctl", descriptor).map { $0.arrived > 0 } ?? true
     }
 
     mutating func unacknowledgedByteCount(_ descriptor: Descriptor) -> Int {

@@ -15,24 +15,13 @@ package struct Outcome: Equatable, Sendable {
     package let counters: Counters
 }
 
-/// A run of a plan.
-package struct Simulation: ~Copyable {
-    /// More turns than any healthy run takes.
-    private static let turnsMax = 300_000
-    /// Enters in a row that brought nothing: more is a spin.
-    private static let vainEntersMax = 100
-
-    private let host: ModelHost
-    private var worker: SteppedWorker<SimulatedRing, EchoService>
-    private var books: Books
-    private var rate = EnterRate()
-
-    private init(_ plan: Plan) throws {
+/// Runs of plans.
+package enum Simulation {
+    /// Runs a plan to its end, or to the first thing that goes wrong.
+    package static func run(_ plan: Plan) throws -> Outcome {
         let control = try StepControl()
         let host = ModelHost(plan: plan, control: control)
-        worker = try SteppedWorker(
-            ring: SimulatedRing(host),
-            handler: EchoService(),
+        let steps = StepPlan(
             limits: plan.limits,
             policy: plan.policy,
             listeners: [Descriptor(rawValue: ModelHost.firstDescriptor)],
@@ -40,20 +29,46 @@ package struct Simulation: ~Copyable {
             registersFiles: plan.registersFiles,
             control: control
         )
+        switch plan.backend {
+        case .uring:
+            let ring = SimulatedRing(host)
+            let worker = try SteppedWorker(ring: ring, handler: EchoService(), steps)
+            return SimulatedRun(host, worker).outcome()
+        case .epoll:
+            let calls = SimulatedCalls(host)
+            let worker = try SteppedWorker(calls: calls, handler: EchoService(), steps)
+            return SimulatedRun(host, worker).outcome()
+        }
+    }
+}
+
+/// A run of a plan on one backend.
+private struct SimulatedRun<D: Driver & ~Copyable>: ~Copyable {
+    /// More turns than any healthy run takes.
+    private static var turnsMax: Int { 300_000 }
+    /// Enters in a row that brought nothing: more is a spin.
+    private static var vainEntersMax: Int { 100 }
+
+    private let host: ModelHost
+    private var worker: SteppedWorker<D, EchoService>
+    private var books: Books
+    private var rate = EnterRate()
+
+    init(_ host: ModelHost, _ worker: consuming SteppedWorker<D, EchoService>) {
         self.host = host
-        books = Books(plan)
+        self.worker = worker
+        books = Books(host.plan)
     }
 
-    /// Runs a plan to its end, or to the first thing that goes wrong.
-    package static func run(_ plan: Plan) throws -> Outcome {
-        var simulation = try Simulation(plan)
-        simulation.worker.start()
+    consuming func outcome() -> Outcome {
+        host.poll.hasStarted = true
+        worker.start()
         var turns = 0
-        while turns < turnsMax, simulation.goesOn {
-            simulation.turn()
+        while turns < SimulatedRun.turnsMax, goesOn {
+            turn()
             turns += 1
         }
-        return simulation.close()
+        return close()
     }
 
     private var goesOn: Bool { host.failure == nil && !worker.isDone }
@@ -62,7 +77,7 @@ package struct Simulation: ~Copyable {
         worker.turn()
         books.check(worker, host)
         if let complaint = rate.complaint(host) { host.fail(complaint) }
-        if host.vainEnters > Simulation.vainEntersMax {
+        if host.vainEnters > SimulatedRun.vainEntersMax {
             host.fail("\(host.vainEnters) enters in a row brought nothing")
         }
         if host.isSettling {

@@ -298,7 +298,7 @@ struct RuleProgram<R: Ring & ~Copyable, H: RuleHost>: ~Copyable {
         provide(0..<setting.bufferCount)
         receive(descriptor)
         _ = completions()
-        ring.shutdown(descriptor, .both)
+        _ = ring.shutdown(descriptor, .both)
         let some = completions()
         note(.shutdownEndsReceive, if: some == [Completion(token: token(1), result: 0)])
         ring.submit(.close(descriptor), token: token(3))

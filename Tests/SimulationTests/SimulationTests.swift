@@ -1,6 +1,7 @@
 // The simulation as a test: some seeds, those that once went wrong, and whether a seed can be
-// relied on. `make simulate` runs many more.
+// relied on. `make simulate` runs many more. What concerns epoll alone is in EpollTests.swift.
 
+import Engine
 import Simulation
 import Testing
 
@@ -10,47 +11,44 @@ struct SimulationTests {
     /// are made in the same way; what they found has a plan of its own below.
     private static let kept: [UInt64] = [265, 307, 964, 2062, 4718, 7027]
 
-    private func run(_ plan: Plan) throws -> Outcome {
-        let outcome = try Simulation.run(plan)
-        #expect(outcome.failure == nil, "make simulate SEED=\(plan.seed)")
-        return outcome
-    }
-
-    @Test func someSeedsGoWell() throws {
-        for seed in 0..<200 { _ = try run(Plan(seed: UInt64(seed))) }
+    @Test(arguments: Backend.allCases) func someSeedsGoWell(_ backend: Backend) throws {
+        for seed in 0..<200 { _ = try goWell(Plan(seed: UInt64(seed), backend: backend)) }
     }
 
     @Test(arguments: kept) func whatWentWrongGoesWell(_ seed: UInt64) throws {
-        _ = try run(Plan(seed: seed))
+        _ = try goWell(Plan(seed: seed))
     }
 
     /// Some of those who wait to be accepted at a stop have broken. The others are served.
-    @Test func aStopTakesInWhoWaitsBehindABrokenOne() throws {
+    @Test(arguments: Backend.allCases)
+    func aStopTakesInWhoWaitsBehindABrokenOne(_ backend: Backend) throws {
         for seed: UInt64 in 0..<100 {
             let connects = (0..<8).map { Operation.connect(client: $0, at: 1_999_000) }
             let plan = Plan(
                 seed: seed,
+                backend: backend,
                 clientCount: 8,
                 operations: [.mischief(.acceptFails, perMille: 400)] + connects
                     + [.stop(at: 2_000_000)]
             )
-            _ = try run(plan)
+            _ = try goWell(plan)
         }
     }
 
-    @Test func aSeedIsAlwaysTheSameRun() throws {
+    @Test(arguments: Backend.allCases) func aSeedIsAlwaysTheSameRun(_ backend: Backend) throws {
         for seed: UInt64 in 1000..<1020 {
-            let first = try run(Plan(seed: seed))
-            #expect(try Simulation.run(Plan(seed: seed)) == first, "seed \(seed)")
+            let plan = Plan(seed: seed, backend: backend)
+            let first = try goWell(plan)
+            #expect(try Simulation.run(plan) == first, "seed \(seed)")
         }
     }
 
-    @Test func whatIsDroppedIsLeftOut() throws {
-        let plan = Plan(seed: 7)
+    @Test(arguments: Backend.allCases) func whatIsDroppedIsLeftOut(_ backend: Backend) throws {
+        let plan = Plan(seed: 7, backend: backend)
         let everything = Set(plan.operations.indices)
         #expect(plan.dropping(everything).operations.isEmpty)
         #expect(plan.dropping([0]).operations == Array(plan.operations.dropFirst()))
-        _ = try run(plan.dropping(everything))
+        _ = try goWell(plan.dropping(everything))
     }
 
     /// The cancellation of an accept misses it at a stop. The listener has to close all the same.
@@ -64,7 +62,7 @@ struct SimulationTests {
                     .send(client: 0, byteCount: 10), .stop(at: 2_000_000),
                 ]
             )
-            _ = try run(plan)
+            _ = try goWell(plan)
         }
     }
 
@@ -103,7 +101,14 @@ struct SimulationTests {
                 ]
             )
             plan.makeTight()
-            _ = try run(plan)
+            _ = try goWell(plan)
         }
     }
+}
+
+/// Runs a plan that has to go well.
+func goWell(_ plan: Plan) throws -> Outcome {
+    let outcome = try Simulation.run(plan)
+    #expect(outcome.failure == nil, "make simulate BACKEND=\(plan.backend) SEED=\(plan.seed)")
+    return outcome
 }

@@ -79,8 +79,12 @@ int clinux_connect(int fd, const void *address, uint32_t length);
 int clinux_local_address(int fd, void *address, uint32_t *length);
 int clinux_peer_address(int fd, void *address, uint32_t *length);
 
-/// Bytes that have arrived and were not received (SIOCINQ, tcp(7)).
+/// Bytes that have arrived and were not received, up to an urgent one (SIOCINQ, tcp(7)).
 int clinux_unread_bytes(int fd);
+/// Whether the next byte is an urgent one (SIOCATMARK, tcp(7)).
+int clinux_at_urgent_byte(int fd);
+/// 1 where there is a byte to receive, which stays there; 0 after FIN (MSG_PEEK, recv(2)).
+int clinux_peek(int fd);
 /// Bytes that were handed over to be sent and not acknowledged (SIOCOUTQ, tcp(7)).
 int clinux_unacknowledged_bytes(int fd);
 /// Makes the coming close an abort: RST instead of FIN.

@@ -9,49 +9,49 @@
 public import Net
 import URing
 
+/// What a token's operation says an event is about.
+enum EventSource: UInt8 {
+    case connection = 0
+    case listener
+    case doorbell
+}
+
 /// A driver over epoll(7).
-public struct EpollDriver: Driver, ~Copyable {
-    /// What a token's operation says an event is about.
-    private enum Source: UInt8 {
-        case connection = 0
-        case listener
-        case doorbell
-    }
-
-    /// Receives from one connection before the others have theirs.
-    private static let receivesInARow = 16
-    private static let eventsPerWait = 512
-
-    private let poll: EventPoll
+public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
+    var calls: Calls
     private let pieces: UnsafeMutablePointer<Piece>
-    private let listeners: [Descriptor]
-    private var accepting: [Bool]
-    private var acceptable: [Bool]
-    private var acceptOne: [Bool]
+    let listeners: [Descriptor]
+    var accepting: [Bool]
+    var acceptable: [Bool]
+    var acceptOne: [Bool]
     private let targets: TargetTable
-    private let doorbell: Doorbell
-    private var doorbellRang = false
-    private var ready: SlotQueue
+    let doorbell: Doorbell
+    var doorbellRang = false
+    var ready: SlotQueue
     // Connections that have had their share of this turn and want more.
-    private var later: SlotQueue
+    var later: SlotQueue
     // The connection at work, and how often it has received in a row.
-    private var current: UInt32?
-    private var receives = 0
-    private var isAcceptDue = false
+    var current: UInt32?
+    var receives = 0
+    var isAcceptDue = false
     // Why the kernel last refused to watch a connection.
-    private var watchFailure = Errno.outOfMemory
+    var watchFailure = Errno.outOfMemory
 
-    init(_ plan: DriverPlan, _ state: inout WorkerState) throws(SystemError) {
-        let poll = try EventPoll(capacity: EpollDriver.eventsPerWait)
-        let bell = Token(operation: Source.doorbell.rawValue)
-        try poll.add(plan.doorbell.descriptor, .readable, token: bell.rawValue)
+    init(
+        calls: consuming Calls,
+        plan: DriverPlan,
+        _ state: inout WorkerState
+    ) throws(SystemError) {
+        var calls = calls
+        let bell = Token(operation: EventSource.doorbell.rawValue)
+        try calls.watch(plan.doorbell.descriptor, .readable, bell)
         for (index, listener) in plan.listeners.enumerated() {
-            let token = Token(operation: Source.listener.rawValue, slot: UInt32(index))
-            try poll.add(listener, [.readable, .edge], token: token.rawValue)
+            let token = Token(operation: EventSource.listener.rawValue, slot: UInt32(index))
+            try calls.watch(listener, [.readable, .edge], token)
         }
         let ready = try SlotQueue(capacity: state.limits.connectionsMax)
         let later = try SlotQueue(capacity: state.limits.connectionsMax)
-        self.poll = poll
+        self.calls = calls
         self.ready = ready
         self.later = later
         pieces = .allocate(capacity: Submission.pieceLimit)
@@ -70,7 +70,7 @@ public struct EpollDriver: Driver, ~Copyable {
     }
 
     @inline(__always)
-    public func now() -> UInt64 { Clock.monotonicNanoseconds() }
+    public func now() -> UInt64 { calls.now() }
 
     // ---- accepting and connecting ----
 
@@ -90,7 +90,7 @@ public struct EpollDriver: Driver, ~Copyable {
     }
 
     public mutating func acceptQueued(_ listener: Descriptor) -> Result<Descriptor, Errno> {
-        listener.accept()
+        Descriptor.accepted(untilBelieved { calls.accept(listener) })
     }
 
     public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {
@@ -99,9 +99,7 @@ public struct EpollDriver: Driver, ~Copyable {
 
     public mutating func openSocket(target: Int) -> Result<Descriptor, SystemError> {
         let (family, source) = targets.plan(target)
-        return Result { () throws(SystemError) in
-            try Socket.outgoing(family, from: source)
-        }
+        return calls.openSocket(family, from: source)
     }
 
     public mutating func connect(_ slot: UInt32, target: Int, _ state: inout WorkerState) {
@@ -109,24 +107,22 @@ public struct EpollDriver: Driver, ~Copyable {
         let descriptor = state.connections[slot].descriptor
         state.connections[slot].flags.insert(.connecting)
         // An outcome that is known at once is reported by the socket's readiness like any other.
-        _ = descriptor.startConnecting(to: address.bytes, byteCount: address.byteCount)
+        _ = calls.connect(descriptor, to: address.bytes, byteCount: address.byteCount)
         watchConnection(slot, &state)
     }
 
     private mutating func watchConnection(_ slot: UInt32, _ state: inout WorkerState) {
         let token = Token(
-            operation: Source.connection.rawValue,
+            operation: EventSource.connection.rawValue,
             slot: slot,
             generation: state.connections[slot].generation
         )
         let descriptor = state.connections[slot].descriptor
-        do throws(SystemError) {
-            let interest: Readiness = [.readable, .writable, .urgent, .peerFinished, .edge]
-            try poll.add(descriptor, interest, token: token.rawValue)
-        } catch {
+        let interest: Readiness = [.readable, .writable, .urgent, .peerFinished, .edge]
+        if let error = calls.watch(descriptor, interest, token: token.rawValue) {
             // Out of kernel memory or watches: the connection cannot be served. It ends as broken,
             // by RST: FIN would tell its client that this was the whole answer.
-            watchFailure = error.code
+            watchFailure = error
             state.connections[slot].flags.insert(.unwatched)
             ready.append(slot)
         }
@@ -166,7 +162,9 @@ public struct EpollDriver: Driver, ~Copyable {
         var requested = 0
         for index in 0..<count { requested += pieces[index].byteCount }
         let descriptor = state.connections[slot].descriptor
-        let result = descriptor.send(UnsafeBufferPointer(start: pieces, count: count))
+        let result = untilBelieved {
+            calls.send(descriptor, UnsafeBufferPointer(start: pieces, count: count))
+        }
         if result >= 0 {
             // A short send says that the socket is full; the kernel reports when it is not.
             if result < requested { state.connections[slot].flags.remove(.writable) }
@@ -180,8 +178,10 @@ public struct EpollDriver: Driver, ~Copyable {
         return .underWay
     }
 
-    public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) {
-        state.connections[slot].descriptor.shutdownWriting()
+    public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
+        // Of a connection that is broken the receive tells.
+        let error = calls.shutdownWriting(state.connections[slot].descriptor)
+        return error == nil || error == .notConnected
     }
 
     public mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
@@ -195,20 +195,32 @@ public struct EpollDriver: Driver, ~Copyable {
     }
 
     public mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
-        state.connections[slot].descriptor.unreadByteCount > 0
+        let descriptor = state.connections[slot].descriptor
+        return Net.hasUnreadBytes(
+            count: { calls.unreadByteCount(descriptor) },
+            isAtUrgentByte: { calls.isAtUrgentByte(descriptor) },
+            peek: { calls.peek(descriptor) }
+        )
     }
 
-    public func hasUnacknowledgedBytes(_ slot: UInt32, _ state: borrowing WorkerState) -> Bool {
-        state.connections[slot].descriptor.unacknowledgedByteCount > 0
+    public mutating func hasUnacknowledgedBytes(
+        _ slot: UInt32,
+        _ state: borrowing WorkerState
+    ) -> Bool {
+        calls.unacknowledgedByteCount(state.connections[slot].descriptor) > 0
     }
 
-    public func transmission(_ descriptor: Descriptor) -> Transmission? { descriptor.transmission }
+    public mutating func transmission(_ descriptor: Descriptor) -> Transmission? {
+        calls.transmission(descriptor)
+    }
 
-    public func addresses(_ descriptor: Descriptor) -> ConnectionAddresses { descriptor.addresses }
+    public mutating func addresses(_ descriptor: Descriptor) -> ConnectionAddresses {
+        calls.addresses(descriptor)
+    }
 
     public mutating func close(_ descriptor: Descriptor, reset: Bool) {
-        if reset { descriptor.resetOnClose() }
-        descriptor.close()
+        if reset { calls.resetOnClose(descriptor) }
+        calls.close(descriptor)
     }
 
     // ---- the turn ----
@@ -221,154 +233,34 @@ public struct EpollDriver: Driver, ~Copyable {
             let now = deadline == nil ? 0 : now()
             time = deadline.map { $0 > now ? $0 - now : 0 }
         }
-        let count = poll.wait(forAtMost: time)
+        let count = calls.wait(forAtMost: time)
         guard count >= 0 else {
             let error = Errno(rawValue: Int32(truncatingIfNeeded: -count))
             guard error == .interrupted else { defect("epoll_wait", error) }
             state.counters.interruptedWaits += 1
             return
         }
-        for index in 0..<count { note(poll.event(index), &state) }
+        for index in 0..<count { note(calls.event(index), &state) }
     }
+}
 
-    /// Keeps what the kernel reported until a call is made on it.
-    @inline(__always)
-    private mutating func note(
-        _ event: (token: UInt64, readiness: Readiness),
-        _ state: inout WorkerState
-    ) {
-        let token = Token(rawValue: event.token)
-        switch Source(rawValue: token.operation) {
-        case .connection:
-            let slot = token.slot
-            guard state.connections.isCurrent(slot: slot, generation: token.generation) else {
-                state.counters.staleCompletions += 1
-                return
-            }
-            let readOn: Readiness = [.urgent, .peerFinished, .hangUp, .error]
-            if !event.readiness.isDisjoint(with: readOn) {
-                state.connections[slot].flags.formUnion([.readable, .readToEnd])
-            }
-            if event.readiness.contains(.readable) {
-                state.connections[slot].flags.insert(.readable)
-            }
-            if !event.readiness.isDisjoint(with: [.writable, .hangUp, .error]) {
-                state.connections[slot].flags.insert(.writable)
-            }
-            ready.append(slot)
-        case .listener:
-            acceptable[Int(token.slot)] = true
-            isAcceptDue = true
-        case .doorbell:
-            doorbellRang = true
-        case nil:
-            preconditionFailure("an event of nothing that was watched")
-        }
+extension EpollDriver where Calls == KernelCalls {
+    /// Opens a set of watched descriptors.
+    init(_ plan: DriverPlan, _ state: inout WorkerState) throws(SystemError) {
+        let calls = try KernelCalls(eventsMax: 512)
+        try self.init(calls: calls, plan: plan, &state)
     }
+}
 
-    @inline(__always)
-    public mutating func next(_ state: inout WorkerState) -> Event? {
-        if isAcceptDue, let event = acceptNext(&state) { return event }
-        while true {
-            guard let slot = current ?? ready.popFirst() else { break }
-            if current == nil { receives = 0 }
-            current = slot
-            if let event = work(on: slot, &state) { return event }
-            current = nil
+extension SystemCalls where Self: ~Copyable {
+    /// Watches a descriptor without which there is no loop.
+    fileprivate mutating func watch(
+        _ descriptor: Descriptor,
+        _ interest: Readiness,
+        _ token: Token
+    ) throws(SystemError) {
+        if let error = watch(descriptor, interest, token: token.rawValue) {
+            throw SystemError("epoll_ctl", error)
         }
-        return doorbellRang ? answerDoorbell() : nil
-    }
-
-    @inline(never)
-    private mutating func answerDoorbell() -> Event {
-        doorbellRang = false
-        doorbell.silence()
-        return .doorbell
-    }
-
-    @inline(never)
-    private mutating func acceptNext(_ state: inout WorkerState) -> Event? {
-        for index in 0..<listeners.count where accepting[index] && acceptable[index] {
-            switch listeners[index].accept() {
-            case .success(let descriptor):
-                if acceptOne[index] { accepting[index] = false }
-                return .accepted(listener: index, descriptor)
-            case .failure(let error) where error == .tryAgain:
-                acceptable[index] = false
-            case .failure(let error):
-                accepting[index] = false
-                return .acceptEnded(listener: index, error)
-            }
-        }
-        isAcceptDue = false
-        return nil
-    }
-
-    /// Makes the next call that is worth making on a connection; nil when there is none.
-    @inline(__always)
-    private mutating func work(on slot: UInt32, _ state: inout WorkerState) -> Event? {
-        let flags = state.connections[slot].flags
-        guard flags.contains(.open) else { return nil }
-        if !flags.isDisjoint(with: [.connecting, .unwatched]) { return prelude(slot, &state) }
-        if flags.contains([.sending, .writable]) {
-            state.connections[slot].flags.remove(.sending)
-            switch send(slot, &state) {
-            case .sent(let count): return .sent(slot, count)
-            case .failed(let error): return .sendFailed(slot, error)
-            case .underWay: break
-            }
-        }
-        if flags.contains([.receiving, .readable]) { return receiveOnce(slot, &state) }
-        return nil
-    }
-
-    /// What precedes the bytes of a connection: that it is watched, and that it is made.
-    private func prelude(_ slot: UInt32, _ state: inout WorkerState) -> Event? {
-        let flags = state.connections[slot].flags
-        if flags.contains(.unwatched) {
-            state.connections[slot].flags.subtract([.connecting, .receiving, .sending])
-            return flags.contains(.connecting)
-                ? .connectFailed(slot, watchFailure) : .receiveEnded(slot, watchFailure)
-        }
-        guard state.connections[slot].flags.contains(.writable) else { return nil }
-        state.connections[slot].flags.remove(.connecting)
-        if let error = state.connections[slot].descriptor.takeSocketError() {
-            return .connectFailed(slot, error)
-        }
-        return .connected(slot)
-    }
-
-    @inline(__always)
-    private mutating func receiveOnce(_ slot: UInt32, _ state: inout WorkerState) -> Event? {
-        guard receives < EpollDriver.receivesInARow else {
-            later.append(slot)
-            return nil
-        }
-        guard let buffer = state.buffers.take() else {
-            state.connections[slot].flags.remove(.receiving)
-            return .starved(slot)
-        }
-        let capacity = state.buffers.bufferBytes
-        let start = state.buffers.start(of: buffer)
-        let result = state.connections[slot].descriptor.receive(into: start, byteCount: capacity)
-        if result > 0 {
-            receives += 1
-            // A short receive has emptied the socket, and the next byte is an edge. Not so once FIN
-            // or an error has been reported: those give no further edge. Nor is it so at an urgent
-            // byte, where every receive ends.
-            if result < capacity, !state.connections[slot].flags.contains(.readToEnd) {
-                state.connections[slot].flags.remove(.readable)
-            }
-            state.buffers.fill(buffer, byteCount: result)
-            return .received(slot, buffer)
-        }
-        state.buffers.release(buffer)
-        if result == -Int(Errno.tryAgain.rawValue) {
-            state.connections[slot].flags.remove(.readable)
-            return nil
-        }
-        state.connections[slot].flags.remove(.receiving)
-        let error = result == 0 ? nil : Errno(rawValue: Int32(truncatingIfNeeded: -result))
-        return .receiveEnded(slot, error)
     }
 }

@@ -111,7 +111,7 @@ extension UringDriver where R: ~Copyable {
         }
         state.connections[token.slot].flags.remove(.receiveEnding)
         if state.connections[token.slot].flags.contains(.aborting) {
-            ring.shutdown(state.connections[token.slot].descriptor, .both)
+            _ = ring.shutdown(state.connections[token.slot].descriptor, .both)
         }
     }
 

@@ -168,8 +168,10 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         return .underWay
     }
 
-    public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) {
-        ring.shutdown(state.connections[slot].descriptor, .writing)
+    public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
+        // Of a connection that is broken the receive tells.
+        let error = ring.shutdown(state.connections[slot].descriptor, .writing)
+        return error == nil || error == .notConnected
     }
 
     public mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
@@ -181,7 +183,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     }
 
     public mutating func hasUnreadBytes(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
-        ring.unreadByteCount(state.connections[slot].descriptor) > 0
+        ring.hasUnreadBytes(state.connections[slot].descriptor)
     }
 
     public mutating func hasUnacknowledgedBytes(

@@ -1,0 +1,71 @@
+// The calls of a socket on a real kernel: what is unread, and which answers are believed.
+
+import Glibc
+import Net
+import Testing
+
+struct TransferTests {
+    /// A connection of the loopback: the listener's end, and the other.
+    private func connection() throws -> (server: Descriptor, client: Descriptor) {
+        let address = try SocketAddress(parsing: "127.0.0.1:0")
+        let listener = try Socket.listen(ListenOptions(address: address))
+        defer { listener.close() }
+        let client = try Socket.outgoing(.v4)
+        let target = try Socket.localAddress(of: listener)
+        withUnsafeTemporaryAllocation(byteCount: SocketAddress.storageBytes, alignment: 8) {
+            let length = target.write(to: $0.baseAddress!)
+            _ = client.startConnecting(to: $0.baseAddress!, byteCount: length)
+        }
+        var server = listener.accept()
+        while case .failure(.tryAgain) = server { server = listener.accept() }
+        return (try server.get(), client)
+    }
+
+    private func send(_ count: Int, on client: Descriptor, isUrgent: Bool = false) {
+        let bytes = [UInt8](repeating: 7, count: count)
+        #expect(Glibc.send(client.rawValue, bytes, count, isUrgent ? Int32(MSG_OOB) : 0) == count)
+        usleep(20_000)
+    }
+
+    private func receive(on server: Descriptor) -> Int {
+        withUnsafeTemporaryAllocation(byteCount: 100, alignment: 1) {
+            server.receive(into: $0.baseAddress!, byteCount: 100)
+        }
+    }
+
+    @Test func bytesBehindAnUrgentOneAreUnread() throws {
+        let (server, client) = try connection()
+        defer {
+            server.close()
+            client.close()
+        }
+        #expect(!server.hasUnreadBytes)
+        send(2, on: client)
+        #expect(server.hasUnreadBytes)
+        send(1, on: client, isUrgent: true)
+        #expect(receive(on: server) == 2)
+        #expect(!server.hasUnreadBytes, "the urgent byte itself does not count")
+        send(3, on: client)
+        #expect(server.unreadByteCount == 0, "the kernel counts up to the urgent byte")
+        #expect(server.hasUnreadBytes)
+        #expect(receive(on: server) == 3)
+        #expect(!server.hasUnreadBytes)
+        client.shutdownWriting()
+        usleep(20_000)
+        #expect(!server.hasUnreadBytes)
+    }
+
+    @Test func whoCannotBeAskedMayHaveUnreadBytes() {
+        #expect(Descriptor.none.hasUnreadBytes)
+    }
+
+    @Test func nothingThereIsBelievedTheSecondTime() {
+        func answer(to results: [Int32]) -> Int {
+            var rest = results.map { -Int($0) }
+            return untilBelieved { rest.removeFirst() }
+        }
+        #expect(answer(to: [EAGAIN, -7]) == 7)
+        #expect(answer(to: [EINTR, EAGAIN, EINTR, EAGAIN, -7]) == -Int(EAGAIN))
+        #expect(answer(to: [EINTR, EINTR, EPIPE]) == -Int(EPIPE))
+    }
+}
