@@ -69,11 +69,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "Load", dependencies: ["Engine", "Net", "Measure"], swiftSettings: strict),
-        .target(
-            name: "Report",
-            dependencies: ["Engine", "Load", "Measure"],
-            swiftSettings: strict
-        ),
+        .target(name: "Report", dependencies: ["Load", "Measure"], swiftSettings: strict),
         .target(name: "Conform", dependencies: ["Net"], swiftSettings: strict),
 
         .target(

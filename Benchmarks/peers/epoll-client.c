@@ -2,10 +2,10 @@
 //
 //     epoll-client PORT CONNECTIONS BYTES SECONDS
 //
-// One thread, a closed loop with one request under way on each connection of 127.0.0.1. It does what
-// measuring takes and nothing else: a clock reading for each request and each response, and a count in
-// a table of latencies. After a warm-up of half a second it measures, and prints messages, messages
-// per second, CPU nanoseconds per message, and the median latency in nanoseconds.
+// One thread, a closed loop with one request under way on each connection of 127.0.0.1. It does
+// what measuring takes and nothing else: a clock reading for each request and each response, and a
+// count in a table of latencies. After a warm-up of half a second it measures, and prints messages,
+// messages per second, CPU nanoseconds per message, and the median latency in nanoseconds.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>

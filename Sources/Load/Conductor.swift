@@ -1,5 +1,5 @@
-// Conductor: keeps the time of a run. It leads the workers through the phases, asks them each second
-// for what they have measured, and adds that up.
+// Conductor: keeps the time of a run. It leads the workers through the phases, asks them each
+// second for what they have measured, and adds that up.
 
 import Engine
 import Measure

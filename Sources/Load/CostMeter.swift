@@ -19,7 +19,7 @@ struct CostMeter {
     ///
     /// - Parameters:
     ///   - server: the server's process, if it is to be accounted.
-    ///   - countsSystemCalls: whether system calls are counted, which slows both processes a little.
+    ///   - countsSystemCalls: whether system calls are counted, which slows both processes.
     init(server: Int32?, countsSystemCalls: Bool) {
         func account(_ process: Int32) -> Account {
             Account(

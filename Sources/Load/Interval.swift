@@ -1,6 +1,6 @@
 // Interval: what a worker measured since it was last asked. The histograms in it are large and of
-// fixed size: they go to and fro between a worker and the thread that keeps the time, and nothing is
-// allocated while a run is measured.
+// fixed size: they go to and fro between a worker and the thread that keeps the time, and nothing
+// is allocated while a run is measured.
 
 public import Measure
 

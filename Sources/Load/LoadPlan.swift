@@ -106,6 +106,9 @@ public struct LoadPlan: Sendable {
         self.backend = backend
     }
 
+    /// The name of the load generator's own kernel interface, `uring` or `epoll`.
+    public var backendName: String { backend.rawValue }
+
     /// Whether there is no pair of a source and a target of one family.
     public var hasNoEndpoint: Bool { endpoints.isEmpty }
 

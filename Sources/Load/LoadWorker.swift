@@ -1,5 +1,5 @@
-// LoadWorker: what the handlers of every workload have in common. It paces the connects, follows the
-// phases of the run, hands over what was measured, and settles what an ended connection owes.
+// LoadWorker: what the handlers of every workload have in common. It paces the connects, follows
+// the phases of the run, hands over what was measured, and settles what an ended connection owes.
 
 import Engine
 import Measure

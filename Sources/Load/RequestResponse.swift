@@ -2,8 +2,8 @@
 // bytes have come back as were sent up to the request's end. Whether a request may begin is decided
 // in RequestResponse+Arrivals.swift; here is the way of its bytes.
 //
-// It serves three workloads. In `rr` connections last. In `crr` each request has a connection of its
-// own. In `idle` most connections have no request at all.
+// It serves three workloads. In `rr` connections last. In `crr` each request has a connection of
+// its own. In `idle` most connections have no request at all.
 
 import Engine
 import Measure

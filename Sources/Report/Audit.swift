@@ -1,8 +1,7 @@
-// The audit: whether a run can be believed. A load generator that is late, or short of a CPU, measures
-// itself; then the run is INVALID, and says why. What does not spoil the figures, and yet should be
-// known by whoever reads them, is a note.
+// The audit: whether a run can be believed. A load generator that is late, or short of a CPU,
+// measures itself; then the run is INVALID, and says why. What does not spoil the figures, and yet
+// should be known by whoever reads them, is a note.
 
-import Engine
 import Load
 import Measure
 

@@ -1,6 +1,5 @@
 // How a run becomes its report: totals by the window, distributions, what it cost, and the audit.
 
-import Engine
 public import Load
 public import Measure
 
@@ -54,7 +53,7 @@ extension PlanReport {
         connections = plan.connections
         workers = plan.workerCount
         cpus = plan.cpus
-        backend = plan.backend.rawValue
+        backend = plan.backendName
         size = plan.size.text
         depth = plan.depth
         thinkNanoseconds = 0

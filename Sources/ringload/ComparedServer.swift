@@ -1,5 +1,5 @@
-// ComparedServer: one of two servers that are compared. It runs already, or it is saved as a file that
-// says how to start it:
+// ComparedServer: one of two servers that are compared. It runs already, or it is saved as a file
+// that says how to start it:
 //
 //     {"name": "io_uring", "target": "127.0.0.1:9001",
 //      "command": ["ringback", "echo", "--listen", "127.0.0.1:9001", "--backend", "uring"]}

@@ -1,5 +1,5 @@
-// IntervalLog: the latencies of each second of a run, as an HdrHistogram log on disk. In an open loop
-// those from the sending on stand beside the intended ones, under the tag `service`.
+// IntervalLog: the latencies of each second of a run, as an HdrHistogram log on disk. In an open
+// loop those from the sending on stand beside the intended ones, under the tag `service`.
 
 import Glibc
 import Load

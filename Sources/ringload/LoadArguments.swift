@@ -60,8 +60,9 @@ struct SourceList: ExpressibleByArgument, Equatable {
         guard prefixes.count == parts.count else { return nil }
     }
 
-    /// The addresses that a number of connections spreads over: a few hundred to each at most, since
-    /// each has some 28,000 ports (ip_local_port_range), and no more addresses than connections.
+    /// The addresses that a number of connections spreads over: a few hundred to each at most,
+    /// since each has some 28,000 ports (ip_local_port_range), and no more addresses than
+    /// connections.
     func addresses(connections: Int) -> [SocketAddress] {
         let wanted = max(1, min(connections, SourceList.addressesMax))
         return prefixes.flatMap { prefix -> [SocketAddress] in

@@ -1,7 +1,7 @@
 // Searching: which rate to try next, and what the rates that were tried come to. Rates double until
-// one breaks the limit; then the gap between the highest that kept it and the lowest that broke it is
-// halved, by ratio, until it is narrow. At last both are tried again: a rate that keeps a limit once
-// may have been lucky.
+// one breaks the limit; then the gap between the highest that kept it and the lowest that broke it
+// is halved, by ratio, until it is narrow. At last both are tried again: a rate that keeps a limit
+// once may have been lucky.
 
 import Load
 import Measure

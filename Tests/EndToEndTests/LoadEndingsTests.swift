@@ -1,5 +1,5 @@
-// How runs of the release `ringload` end that cannot go well: each with words of its own and its exit
-// status.
+// How runs of the release `ringload` end that cannot go well: each with words of its own and its
+// exit status.
 
 import Engine
 import Foundation

@@ -1,5 +1,5 @@
-// Truth: servers whose latencies are known beforehand. What an open loop reports has to agree with the
-// arithmetic; a closed loop has to show how little of a stall it sees.
+// Truth: servers whose latencies are known beforehand. What an open loop reports has to agree with
+// the arithmetic; a closed loop has to show how little of a stall it sees.
 
 import Engine
 import Glibc
@@ -86,7 +86,7 @@ private struct DelayingEcho: Handler, ~Copyable {
 
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct TruthTests {
-    private static let ratePerSecond = 1000.0
+    private static let ratePerSecond = 400.0
 
     private func plan(_ target: SocketAddress, _ backend: Backend) -> LoadPlan {
         var plan = LoadPlan(target: target, backend: backend)
@@ -112,24 +112,15 @@ struct TruthTests {
         let outcome = try LoadRun(plan, server: nil).run()
         _ = server.stop()
         let total = outcome.total
-        let interval = 1e9 / TruthTests.ratePerSecond
-        var waits: [Double] = []
-        for stall in stalls.all where stall.lowerBound < total.end && stall.upperBound > total.start
-        {
-            let start = Double(max(stall.lowerBound, total.start))
-            for due in stride(
-                from: start,
-                to: Double(min(stall.upperBound, total.end)),
-                by: interval
-            ) {
-                waits.append(Double(stall.upperBound) - due)
-            }
-        }
-        #expect(waits.count > 250, "three stalls at least, of a hundred requests each")
-        waits.sort(by: >)
-        for percentile in [95, 97, 99, 99.9] {
-            let place = Int((1 - percentile / 100) * Double(total.latency.count))
-            let expected = waits[place]
+        let window = Double(total.end - total.start)
+        // A stall that ends behind the window goes on for those who were due within it.
+        let stalled = stalls.all.filter { $0.lowerBound < total.end && $0.upperBound > total.start }
+        #expect(stalled.count >= 3)
+        let length = Double(stalled.reduce(0) { $0 + $1.count }) / Double(stalled.count)
+        let spacing = window / Double(stalled.count)
+        for percentile in [95.0, 97, 99] {
+            // Longer than x waits who is due in a stall, and more than x before its end.
+            let expected: Double = length - (1 - percentile / 100) * spacing
             let found = Double(total.latency.value(atPercentile: percentile))
             // 2 %, or what a thread on a busy machine may be late.
             #expect(
@@ -164,7 +155,7 @@ struct TruthTests {
         let total = try LoadRun(plan, server: nil).run().total
         _ = server.stop()
         #expect(total.errors == LoadErrors())
-        #expect(total.latency.count > 1500)
+        #expect(total.latency.count > 700)
         for latency in [total.latency, total.serviceLatency] {
             let found = Double(latency.value(atPercentile: 50))
             #expect(found >= Double(delay) && found <= 1.02 * Double(delay), "\(found / 1e6) ms")

@@ -13,7 +13,7 @@ private struct PrintedLine {
     let what: String
 
     init?(in output: String) {
-        let line = /FAILED make simulate SEED=(\d+)(?: DROP=([\d,-]*))? *# ([^\n]*)/
+        let line = /FAILED make simulate BACKEND=uring SEED=(\d+)(?: DROP=([\d,-]*))? *# ([^\n]*)/
         guard let match = output.firstMatch(of: line) else { return nil }
         (seed, drop, what) = (String(match.1), match.2.map { String($0) } ?? "", String(match.3))
     }
@@ -42,7 +42,7 @@ private struct Repetition: Hashable {
 struct ReproductionTests {
     private func simulate(_ fault: KnownFault, _ options: [String]) throws -> Ended {
         try Program(
-            [Built.path("simulate"), "--fault", fault.rawValue] + options,
+            [Built.path("simulate"), "--backend", "uring", "--fault", fault.rawValue] + options,
             environment: ["SWIFT_BACKTRACE": "enable=no"]
         ).wait(seconds: 300)
     }
