@@ -72,7 +72,7 @@ struct Simulate: ParsableCommand {
         let plan = Plan(seed: seed, backend: backend).dropping(drop.numbers)
         say("\(backend) seed \(seed): \(plan.sizes)")
         for operation in plan.operations { say("  \(operation)") }
-        alarm(Simulate.secondsMax)
+        Simulate.setAlarm()
         let outcome = try Simulation.run(plan)
         say("trace \(String(outcome.trace, radix: 16)), \(outcome.counters.turns) turns")
         say(outcome.failure ?? "nothing went wrong")
@@ -82,7 +82,7 @@ struct Simulate: ParsableCommand {
     /// Many runs in this process, a line for each: what the process dies of is the next one's.
     private func reportEach(on backend: Backend) throws {
         for seed in from..<from + seeds {
-            alarm(Simulate.secondsMax)
+            Simulate.setAlarm()
             let outcome = try Simulation.run(Plan(seed: seed, backend: backend))
             say("\(seed) \(outcome.failure ?? "")")
             if first, outcome.failure != nil { return }
@@ -111,6 +111,17 @@ struct Simulate: ParsableCommand {
 
     /// A run that takes longer hangs.
     private static let secondsMax: UInt32 = 30
+
+    /// Ends the process should a run hang. Who is started by a thread of a test inherits that the
+    /// signal is blocked.
+    private static func setAlarm() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGALRM)
+        sigprocmask(SIG_UNBLOCK, &signals, nil)
+        alarm(secondsMax)
+    }
+
     /// Failures that are made shorter; more are only counted.
     private static let shortenedMax = 3
 }
