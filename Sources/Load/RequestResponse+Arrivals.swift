@@ -94,7 +94,7 @@ extension RequestResponse {
             guard hasRoom(session) else { continue }
             schedule?.advance()
             // It waited for nothing but this program since it was due and a session was free.
-            load.interval.slip.record(now - max(due, min(freeSince, now)))
+            load.interval.slip.record(now - min(now, max(due, freeSince)))
             if freeSince <= due { batch += 1 }
             grant(session, due: due, now, &effects)
             enqueue(session, now)
@@ -213,6 +213,8 @@ extension RequestResponse {
     }
 
     private mutating func endAll(_ effects: inout Effects) {
+        // Whoever became due just now may still begin. The others had no session.
+        serveSchedule(load.phaseStart, &effects)
         load.interval.droppedSlots += schedule?.count(until: load.phaseStart) ?? 0
         schedule = nil
         for session in 0..<load.sessions.count { end(session, &effects) }

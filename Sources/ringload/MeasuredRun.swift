@@ -56,7 +56,7 @@ struct MeasuredRun {
 
     private func measure(_ manifest: Manifest) throws -> LoadOutcome {
         var progress = Progress()
-        let comments = ["[\(manifest.command.joined(separator: " "))]"]
+        let comments = ["Command: \(manifest.command.joined(separator: " "))"]
         let log = try options.hdr.map { try IntervalLog(path: $0, comments: comments) }
         defer { progress.end() }
         let outcome: LoadOutcome

@@ -31,7 +31,11 @@ struct Searching {
     private var hasBracket = false
     private(set) var end: End?
 
+    /// How often the present rate has been tried in vain.
+    private var attempts = 0
+
     private static let stepsMax = 60
+    private static let attemptsMax = 3
 
     init(limit: LatencyLimit, first: Double, precision: Double) {
         self.limit = limit
@@ -52,10 +56,13 @@ struct Searching {
     mutating func add(_ rate: Double, _ run: RunReport) {
         let isReached = run.audit.droppedSlots * 100 <= run.messages
         if !run.audit.isValid, isReached {
-            // Late though nobody was waiting: the load generator is the limit.
-            end = .generatorLimit
+            // Late though nobody was waiting: a neighbour took the CPU for a moment, or the load
+            // generator is the limit.
+            attempts += 1
+            if attempts == Searching.attemptsMax { end = .generatorLimit }
             return
         }
+        attempts = 0
         let isKept = isReached && limit.isKept(by: run) && run.errors.total == 0
         steps.append(SearchReport.Step(rateAsked: rate, run: run, kept: isKept))
         if isKept { low = max(low ?? 0, rate) } else { high = min(high ?? .infinity, rate) }
@@ -114,16 +121,16 @@ struct Searching {
         let best = low.map(Figures.rate)
         switch end {
         case .found:
-            return "\(limit.text) is kept up to \(best ?? "")/s; at "
-                + "\(high.map(Figures.rate) ?? "")/s it is broken, twice each"
+            return "\(limit.text) is kept up to \(best ?? ""); at "
+                + "\(high.map(Figures.rate) ?? "") it is broken, twice each"
         case .nothingKept:
-            return "\(limit.text) is not even kept at \(Figures.rate(high ?? 0))/s"
+            return "\(limit.text) is not even kept at \(Figures.rate(high ?? 0))"
         case .generatorLimit:
-            let kept = best.map { "it is kept up to \($0)/s; " } ?? ""
+            let kept = best.map { "it is kept up to \($0); " } ?? ""
             return "\(limit.text): \(kept)beyond it the load generator itself is the limit: give "
                 + "it more --workers and CPUs"
         case .signal, nil:
-            return "\(limit.text): " + (best.map { "kept up to \($0)/s so far" } ?? "nothing yet")
+            return "\(limit.text): " + (best.map { "kept up to \($0) so far" } ?? "nothing yet")
         }
     }
 }

@@ -86,7 +86,10 @@ private struct DelayingEcho: Handler, ~Copyable {
 
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct TruthTests {
-    private static let ratePerSecond = 400.0
+    /// Not whole: each stall is met at another place of an interval, so that four of them see it
+    /// as finely as a rate four times as high. The server of a debug build needs 40 us for each
+    /// request that has waited, so a much higher rate would be late for its own reason.
+    private static let ratePerSecond = 300.25
 
     private func plan(_ target: SocketAddress, _ backend: Backend) -> LoadPlan {
         var plan = LoadPlan(target: target, backend: backend)
@@ -155,7 +158,7 @@ struct TruthTests {
         let total = try LoadRun(plan, server: nil).run().total
         _ = server.stop()
         #expect(total.errors == LoadErrors())
-        #expect(total.latency.count > 700)
+        #expect(total.latency.count > 500)
         for latency in [total.latency, total.serviceLatency] {
             let found = Double(latency.value(atPercentile: 50))
             #expect(found >= Double(delay) && found <= 1.02 * Double(delay), "\(found / 1e6) ms")
