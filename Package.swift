@@ -26,7 +26,7 @@ let strictC: [CSetting] = [
 
 /// What the targets of `make fuzz` reach into.
 let fuzzed: [Target.Dependency] = [
-    "Engine", "Load", "Net", "Options", "Report", "URing", "ringback", "ringload",
+    "Engine", "Load", "Measure", "Net", "Options", "Report", "URing", "ringback", "ringload",
     .product(name: "ArgumentParser", package: "swift-argument-parser"),
 ]
 
@@ -167,7 +167,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SoakTests",
-            dependencies: ["Net", "Support"],
+            dependencies: ["Engine", "Net", "Support"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),

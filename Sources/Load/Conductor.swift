@@ -108,7 +108,10 @@ struct Conductor {
         outcome.counters = group.stop()
         let rest = control.gather()
         // In a closed loop only what came within the window counts.
-        if plan.arrivals.isOpen || plan.span.isCount { outcome.total.addLate(rest) }
+        if plan.arrivals.isOpen || plan.span.isCount {
+            outcome.total.addLate(rest)
+            observe(rest, true)
+        }
         addToWhole(rest)
         outcome.total.takeWhole(from: whole)
         takeRecords()

@@ -11,7 +11,7 @@ public enum Workload: Equatable, Sendable {
     case connectRequestClose
     /// Bytes without pause: `stream`.
     case stream(StreamDirection)
-    /// Connections that are held; of each worker so many send a request now and then: `idle`.
+    /// Connections that are held; so many of them send a request now and then: `idle`.
     case idle(active: Int)
 }
 
@@ -121,6 +121,12 @@ public struct LoadPlan: Sendable {
     func messages(ofWorker number: Int) -> Int? {
         guard case .messages(let count) = span else { return nil }
         return share(of: Int(clamping: count), ofWorker: number).count
+    }
+
+    /// The connections of one worker that send requests; none of them is left out but in `idle`.
+    func activeConnections(ofWorker number: Int) -> Int {
+        guard case .idle(let active) = workload else { return connections(ofWorker: number).count }
+        return min(share(of: active, ofWorker: number).count, connections(ofWorker: number).count)
     }
 
     private func share(of all: Int, ofWorker number: Int) -> Range<Int> {

@@ -21,10 +21,7 @@ extension RequestResponse {
         guard load.phase != .ending, messagesLeft > 0 else { return }
         if isOpenLoop { return offer(session, now, &effects) }
         guard load.phase != .connecting || !connectsForEach else { return }
-        switch load.plan.workload {
-        case .idle where !load.sessions[session].flags.contains(.active): return
-        default: break
-        }
+        guard load.sessions[session].flags.contains(.active) else { return }
         let depth = connectsForEach ? 1 : load.plan.depth
         for _ in 0..<depth where messagesLeft > 0 { grant(session, due: now, now, &effects) }
     }

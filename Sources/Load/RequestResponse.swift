@@ -62,8 +62,8 @@ struct RequestResponse: Handler, ~Copyable {
         retrying = FixedQueue(capacity: connectsForEach ? count : 0)
         resting = FixedQueue(capacity: plan.readDelayNanoseconds > 0 ? count : 0)
         countsMessages = plan.messages(ofWorker: worker) != nil
-        if case .idle(let active) = plan.workload {
-            for session in 0..<min(active, count) { load.sessions[session].flags = .active }
+        for session in 0..<plan.activeConnections(ofWorker: worker) {
+            load.sessions[session].flags = .active
         }
     }
 

@@ -31,7 +31,7 @@ struct Session {
         static let cutShort = Flags(rawValue: 1 << 5)
         /// It does not read for a while.
         static let resting = Flags(rawValue: 1 << 6)
-        /// Of `idle`: it is one of those that send requests.
+        /// It sends requests; in `idle` most do not.
         static let active = Flags(rawValue: 1 << 7)
     }
 

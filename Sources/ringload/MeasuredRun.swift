@@ -102,6 +102,9 @@ struct MeasuredRun {
         if report.errors.total > 0, !gateTakesErrors {
             throw Failure(.couldNotRun, "not every request was answered: \(report.errors.text)")
         }
+        if report.messages == 0, report.errors.total == 0, report.plan.workload != "idle" {
+            throw Failure(.couldNotRun, "nothing came back within the measured time")
+        }
         if !report.audit.isValid, !options.ignoreAudit {
             throw Failure(.measurementInvalid, report.audit.verdict)
         }

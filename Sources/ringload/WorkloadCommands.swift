@@ -128,7 +128,7 @@ struct IdleCommand: ParsableCommand {
         var (plan, explanation) = try load.makePlan()
         try check(active, "--active", 0...load.connections)
         guard every.nanoseconds > 0 else { throw Failure(.usage, "--every must be above 0") }
-        plan.workload = .idle(active: (active + plan.workerCount - 1) / plan.workerCount)
+        plan.workload = .idle(active: active)
         plan.size = size
         plan.arrivals = .closed(thinkNanoseconds: every.nanoseconds)
         try MeasuredRun(plan, load, report, explanation).run()

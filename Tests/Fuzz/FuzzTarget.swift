@@ -11,6 +11,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case share
     case sourceList
     case gate
+    case latencyLimit
+    case histogramLog
     case timeSpan
     case workerCount
     case keepalive
@@ -32,6 +34,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .share: try checkShare(String(decoding: bytes, as: UTF8.self))
         case .sourceList: try checkSourceList(String(decoding: bytes, as: UTF8.self))
         case .gate: try checkGate(String(decoding: bytes, as: UTF8.self))
+        case .latencyLimit: try checkLatencyLimit(String(decoding: bytes, as: UTF8.self))
+        case .histogramLog: try checkHistogramLog(String(decoding: bytes, as: UTF8.self))
         case .timeSpan: try checkTimeSpan(String(decoding: bytes, as: UTF8.self))
         case .workerCount: try checkWorkerCount(String(decoding: bytes, as: UTF8.self))
         case .keepalive: try checkKeepalive(String(decoding: bytes, as: UTF8.self))

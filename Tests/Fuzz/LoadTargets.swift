@@ -1,6 +1,7 @@
-// What ringload reads of its command line beside the quantities that both programs know.
+// What ringload reads beside the quantities that both programs know: its command line, and logs.
 
 import Load
+import Measure
 import Net
 import Options
 import Report
@@ -42,4 +43,26 @@ func checkGate(_ text: String) throws {
     try demand(!gate.limits.isEmpty, "a gate limits something")
     let written = gate.limits.map(\.text).joined(separator: ",")
     try demand(Gate(written) == gate, "'\(written)' is read as it was written")
+}
+
+func checkLatencyLimit(_ text: String) throws {
+    guard let limit = LatencyLimit(text) else { return }
+    try demand((50...100).contains(limit.percentile), "a limit is on a percentile")
+    try demand(Gate(limit.text) != nil, "'\(limit.text)' is a gate")
+}
+
+func checkHistogramLog(_ text: String) throws {
+    let log: HistogramLog
+    do throws(HistogramLogError) {
+        log = try HistogramLog(parsing: text, file: "log")
+    } catch {
+        return try demand(!error.cause.isEmpty, "a refusal says why")
+    }
+    let written = try? HistogramLog(parsing: log.text, file: "log")
+    try demand(written?.intervals.count == log.intervals.count, "what is read can be written")
+    let (sum, _) = HistogramLog.merging([
+        NamedHistogramLog(name: "a", log: log), NamedHistogramLog(name: "b", log: log),
+    ])
+    let counts = [sum, log].map { $0.intervals.reduce(UInt64(0)) { $0 &+ $1.latency.count } }
+    try demand(counts[0] == 2 &* counts[1], "nothing is lost in a sum")
 }

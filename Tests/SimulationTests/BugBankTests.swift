@@ -74,7 +74,7 @@ struct BugBankTests {
 
     /// What the bank says would mean nothing if the same seeds went wrong without a fault.
     @Test func nothingIsNoticedWithoutAFault() throws {
-        let ended = try simulate("--backend", "both", "--seeds", "200")
+        let ended = try simulate("--backend", "both", "--seeds", "60")
         #expect(ended.status == 0, "\(ended.output)")
     }
 }

@@ -10,7 +10,7 @@ private let backends = ["uring", "epoll"]
 
 /// How long a bar is: in CI `short`; where RINGBACK_SOAK is set, that share of `full`, and never
 /// less than in CI.
-private func length(_ short: Int, full: Int) -> Int {
+func length(_ short: Int, full: Int) -> Int {
     guard let share = ProcessInfo.processInfo.environment["RINGBACK_SOAK"].flatMap(Double.init)
     else { return short }
     return max(short, Int(Double(full) * share))
