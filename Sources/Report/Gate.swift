@@ -59,10 +59,13 @@ public struct Gate: Equatable, Sendable {
         return nil
     }
 
+    /// So many seconds in nanoseconds are still a number of 64 bits.
+    private static let valueMax = 1e9
+
     private static func value(_ text: String, of figure: Figure) -> Double? {
         guard text.first?.isNumber == true else { return nil }
         let digits = text.prefix { $0.isNumber || $0 == "." }
-        guard let number = Double(digits) else { return nil }
+        guard let number = Double(digits), number < valueMax else { return nil }
         let unit = String(text[digits.endIndex...])
         switch figure {
         case .errors: return unit.isEmpty ? number : nil
