@@ -92,7 +92,7 @@ struct SoakTests {
             rounds += 1
             print(
                 "R1 backend=\(backend) pool=\(pool) messages=\(messages) connections=512 "
-                    + "\(report.verdict) seed=\(Int(report.number("seed")))"
+                    + "\(report.verdict) seed=\(Int(report.number("plan", "seed")))"
             )
         }
         #expect(messages >= wanted)
