@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Compares what `ringload rr` costs for each message with a minimal C load generator: the same server,
 # interleaved runs, server and load each pinned to a CPU of its own. For one connection also with
-# sockperf, where that is installed. Prints medians and ratios as Markdown; see Benchmarks/README.md.
+# sockperf and the server that its own client insists on, where it is installed. Prints medians, and
+# the median of the ratios of each round, as Markdown; see Benchmarks/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/common.sh
@@ -25,13 +26,18 @@ load() {
     esac
 }
 
-# sockperf halves the round trip, and reports its CPU time not at all: bash's `time` does.
+# sockperf halves the round trip, and reports its CPU time not at all: bash's `time` does. Its client
+# counts only answers that its server has marked, which takes the place of ours.
 sockperf_load() {
+    stop_server
+    taskset -c "$server_cpu" sockperf server --tcp -i 127.0.0.1 -p "$port" >/dev/null 2>&1 &
+    server=$!
+    sleep 0.3
     TIMEFORMAT='%U %S'
     { time taskset -c "$load_cpu" sockperf ping-pong -i 127.0.0.1 -p "$port" --tcp -m "$1" -t "$seconds" \
         >"$work/sockperf" 2>&1; } 2>"$work/time"
     awk -v seconds="$seconds" 'FNR == NR { cpu = ($1 + $2) * 1e9; next }
-        /\[Valid Duration\]/ { sub(/.*ReceivedMessages=/, ""); count = $1 }
+        /\[Total Run\]/ { sub(/.*ReceivedMessages=/, ""); count = $1 }
         /percentile 50.000/ { p50 = $NF * 2000 }
         END { printf "%.0f %.0f %.0f\n", count / seconds, cpu / count, p50 }' "$work/time" "$work/sockperf"
 }
@@ -55,16 +61,18 @@ done
 echo "Server CPU $server_cpu, load CPU $load_cpu, $rounds rounds of $seconds s, $(date -u +%F)," \
     "kernel $(uname -r), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
 echo
-echo "| load | load generator | its CPU ns/message | ratio to C | messages/s | p50 us |"
+echo "| load | load generator | its CPU ns/message | median ratio to C (least, most) | messages/s | p50 us |"
 echo "|---|---|---|---|---|---|"
 for shape in $shapes; do
-    base=$(cut -d' ' -f2 "$work/c-epoll-$shape" | median)
     for name in c-epoll uring epoll sockperf; do
         [[ -e $work/$name-$shape ]] || continue
-        awk -v shape="${shape/:/ B x }" -v name="$name" -v c="$base" \
+        paste -d' ' "$work/c-epoll-$shape" "$work/$name-$shape" | awk '{print $5 / $2}' | sort -g >"$work/ratios"
+        awk -v shape="${shape/:/ B x }" -v name="$name" -v ratio="$(median <"$work/ratios")" \
+            -v least="$(head -n 1 "$work/ratios")" -v most="$(tail -n 1 "$work/ratios")" \
             -v rate="$(cut -d' ' -f1 "$work/$name-$shape" | median)" \
             -v cost="$(cut -d' ' -f2 "$work/$name-$shape" | median)" \
             -v p50="$(cut -d' ' -f3 "$work/$name-$shape" | median)" \
-            'BEGIN {printf "| %s | %s | %.0f | %.3f | %.0f | %.1f |\n", shape, name, cost, cost / c, rate, p50 / 1000}'
+            'BEGIN {printf "| %s | %s | %.0f | %.3f (%.3f, %.3f) | %.0f | %.1f |\n",
+                shape, name, cost, ratio, least, most, rate, p50 / 1000}'
     done
 done

@@ -38,7 +38,7 @@ public struct Effects: ~Copyable {
         append(.connect(target: target, tag: tag))
     }
 
-    /// Has `produce` called until it returns 0, as far as buffers and the peer allow.
+    /// Has `produce` called until it has less than a buffer, as far as buffers and the peer allow.
     public mutating func produce(on connection: ConnectionID) { append(.produce(connection)) }
 
     /// Stops reading from a connection until `resume`. What the kernel has delivered still comes.

@@ -38,8 +38,8 @@ public protocol Handler: ~Copyable, SendableMetatype {
         _ effects: inout Effects
     ) -> Verdict
 
-    /// Asked for by `Effects.produce(on:)`, and again until it returns 0: puts bytes to send on the
-    /// connection at the start of `bytes` and returns how many.
+    /// Asked for by `Effects.produce(on:)`, and again as long as it fills `bytes`: puts bytes to
+    /// send on the connection at the start of `bytes` and returns how many.
     mutating func produce(
         into bytes: inout MutableRawSpan,
         on connection: ConnectionID,

@@ -174,13 +174,12 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             )
             var bytes = memory.mutableBytes
             let byteCount = handler.produce(into: &bytes, on: connection, &effects)
-            guard byteCount > 0 else {
-                state.buffers.release(buffer)
-                state.connections[slot].flags.remove(.producing)
-                return
-            }
+            let isLast = byteCount < state.buffers.bufferBytes
+            if isLast { state.connections[slot].flags.remove(.producing) }
+            guard byteCount > 0 else { return state.buffers.release(buffer) }
             state.buffers.fill(buffer, byteCount: byteCount)
             state.buffers.append(buffer, to: &state.connections[slot].outbox)
+            if isLast { return }
         }
     }
 

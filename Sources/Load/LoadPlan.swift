@@ -97,8 +97,6 @@ public struct LoadPlan: Sendable {
     public var countsSystemCalls = false
     /// Decides sizes, keys and arrivals.
     public var seed: UInt64 = 1
-    /// The size of a buffer of the load generator.
-    public var bufferBytes = 64 * 1024
 
     /// A run against one server, everything else by default.
     public init(target: SocketAddress, backend: Backend) {
@@ -111,6 +109,13 @@ public struct LoadPlan: Sendable {
 
     /// Whether there is no pair of a source and a target of one family.
     public var hasNoEndpoint: Bool { endpoints.isEmpty }
+
+    /// The size of a buffer of the load generator: what is under way on a connection, so that the
+    /// buffers of small messages lie close together, and stay in the cache.
+    var bufferBytes: Int {
+        if case .stream = workload { return 64 * 1024 }
+        return min(max(size.largest * depth, 256), 64 * 1024)
+    }
 
     /// The connections of one worker: a consecutive share of all.
     func connections(ofWorker number: Int) -> Range<Int> {

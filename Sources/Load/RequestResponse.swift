@@ -112,14 +112,13 @@ struct RequestResponse: Handler, ~Copyable {
         let session = load.sessions[of: connection]
         let offset = load.sessions[session].sent
         let room = bytes.byteCount
-        var now: UInt64 = 0
         var count = 0
         while count < room {
             if load.sessions[session].rest == 0 {
                 guard load.sessions[session].granted > 0 else { break }
-                if now == 0 { now = Clock.monotonicNanoseconds() }
                 let size = load.plan.size.next(&load.random)
-                load.sessions.begin(session, byteCount: size, sentAt: sentAt(session, now))
+                let sentAt = sentAt(session, turn: effects.now)
+                load.sessions.begin(session, byteCount: size, sentAt: sentAt)
                 if !isOpenLoop { countBatch(turn: effects.now) }
             }
             let part = min(load.sessions[session].rest, room - count)
@@ -131,14 +130,18 @@ struct RequestResponse: Handler, ~Copyable {
         if load.plan.verifies {
             load.verifier.stream(session, load.sessions).fill(&bytes, count: count, from: offset)
         }
-        if count == 0, load.phase == .ending { end(session, &effects) }
+        if count < room, load.phase == .ending { end(session, &effects) }
         return count
     }
 
-    /// A transaction of `crr` begins with its connect.
+    /// When the next request is sent. A transaction of `crr` begins with its connect. In a closed
+    /// loop a request is due when the clock was last read, most often: when it was let begin in
+    /// this turn, at whose end it leaves.
     @inline(__always)
-    private func sentAt(_ session: Int, _ now: UInt64) -> UInt64 {
-        connectsForEach ? load.sessions[session].connectStarted : now
+    private func sentAt(_ session: Int, turn: UInt64) -> UInt64 {
+        if connectsForEach { return load.sessions[session].connectStarted }
+        let due = load.sessions.nextDue(session)
+        return !isOpenLoop && due >= turn ? due : Clock.monotonicNanoseconds()
     }
 
     @inline(__always)

@@ -109,6 +109,12 @@ struct SessionTable: ~Copyable {
         sessions[session].granted += 1
     }
 
+    /// When the next request that may begin was due; there is one.
+    @inline(__always)
+    func nextDue(_ session: Int) -> UInt64 {
+        requests[place(session, sessions[session].underWay)].due
+    }
+
     /// Begins the next request that may begin.
     @inline(__always)
     mutating func begin(_ session: Int, byteCount: Int, sentAt: UInt64) {

@@ -19,11 +19,14 @@ public struct ChosenBackend: Sendable {
     public let backend: Backend
     /// For people: its kernel features, or why it is not io_uring.
     public let explanation: String
+    /// Whether connections can be registered files on it.
+    public let registersFiles: Bool
 
     /// A backend with an explanation.
-    public init(backend: Backend, explanation: String) {
+    public init(backend: Backend, explanation: String, registersFiles: Bool = false) {
         self.backend = backend
         self.explanation = explanation
+        self.registersFiles = registersFiles
     }
 }
 
@@ -35,7 +38,11 @@ extension BackendChoice {
         guard self != .epoll else { return ChosenBackend(backend: .epoll, explanation: "epoll") }
         do throws(Unavailable) {
             let capabilities = try Capabilities.probe()
-            return ChosenBackend(backend: .uring, explanation: "io_uring (\(capabilities.summary))")
+            return ChosenBackend(
+                backend: .uring,
+                explanation: "io_uring (\(capabilities.summary))",
+                registersFiles: capabilities.registersFiles
+            )
         } catch {
             guard self == .auto else {
                 throw Failure(

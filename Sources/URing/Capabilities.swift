@@ -10,6 +10,8 @@ public struct Capabilities: Sendable {
     public let setupFlags: SetupFlags
     /// The feature bits of io_uring_setup(2).
     public let featureBits: UInt32
+    /// Whether connections can be registered files (Linux 6.8, for IORING_OP_FIXED_FD_INSTALL).
+    public let registersFiles: Bool
 
     /// Tries it, on the calling thread.
     ///
@@ -30,7 +32,11 @@ public struct Capabilities: Sendable {
         } catch {
             throw Unavailable(receiving: error.code)
         }
-        return Capabilities(setupFlags: ring.setupFlags, featureBits: ring.features)
+        return Capabilities(
+            setupFlags: ring.setupFlags,
+            featureBits: ring.features,
+            registersFiles: ring.canRegisterFiles
+        )
     }
 
     /// One line for people: the features that were found.

@@ -79,12 +79,19 @@ public struct KernelRing: Ring, ~Copyable {
         _ ring: UnsafeMutablePointer<curing_ring>
     ) throws(SystemError) {
         guard count > 0 else { return }
-        guard curing_supports(ring, CURING_OP_FIXED_FD_INSTALL) > 0 else {
+        guard knowsInstallation(ring) else {
             throw SystemError("io_uring registered files (Linux 6.8)", .notSupported)
         }
         let result = curing_open_files(ring, UInt32(count))
         try SystemError.check("io_uring_register(FILES)", result)
     }
+
+    private static func knowsInstallation(_ ring: UnsafeMutablePointer<curing_ring>) -> Bool {
+        curing_supports(ring, CURING_OP_FIXED_FD_INSTALL) > 0
+    }
+
+    /// Whether this kernel would let connections be registered files.
+    var canRegisterFiles: Bool { KernelRing.knowsInstallation(ring) }
 
     deinit {
         curing_close(ring)

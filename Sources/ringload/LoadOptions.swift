@@ -62,15 +62,17 @@ struct LoadOptions: ParsableArguments {
     var seed: UInt64?
 
     /// The plan, as far as it is the same for all workloads, and how its backend was chosen.
-    func makePlan() throws -> (LoadPlan, String) {
+    ///
+    /// - Parameter connectionsLast: whether a connection has more than one request.
+    func makePlan(connectionsLast: Bool = true) throws -> (LoadPlan, String) {
         let chosen = try backend.resolve()
         try check(connections, "--connections", 1...1_000_000)
         let addresses = try targets.map(LoadOptions.resolve)
         var plan = LoadPlan(target: addresses[0], backend: chosen.backend)
         plan.targets = addresses
-        plan.registersFiles = try makeRoom(chosen.backend)
         let allowed = CPUSet.allowed()
         plan.workerCount = min(try workers.resolve(cpus: allowed.count), connections)
+        plan.registersFiles = try makeRoom(chosen, plan.workerCount, connectionsLast)
         plan.cpus = try parseCPUs(allowed)
         plan.connections = connections
         plan.sources = source.addresses(connections: connections)
@@ -86,7 +88,7 @@ struct LoadOptions: ParsableArguments {
         plan.verifies = verify
         plan.resetShare = rst.fraction
         plan.seed = seed ?? UInt64.random(in: 1...UInt64(UInt32.max))
-        return (plan, chosen.explanation)
+        return (plan, chosen.explanation + (plan.registersFiles ? ", registered files" : ""))
     }
 
     private func span() throws -> Span {
@@ -102,19 +104,23 @@ struct LoadOptions: ParsableArguments {
         return .nanoseconds(duration.nanoseconds)
     }
 
-    /// Makes room for the connections: as descriptors, or where these do not suffice in tables of
-    /// the rings.
+    /// Makes room for the connections: in tables of the rings or as descriptors. To make and close
+    /// a registered file costs more than a descriptor, so it has to last; its requests cost less.
     ///
     /// - Returns: whether connections are registered files.
-    private func makeRoom(_ backend: Backend) throws -> Bool {
+    private func makeRoom(
+        _ chosen: ChosenBackend,
+        _ workerCount: Int,
+        _ connectionsLast: Bool
+    ) throws -> Bool {
+        let files = (connections + workerCount - 1) / workerCount + 1
         let fits = connections <= DescriptorRoom.connectionsAllowed
-        guard backend == .uring, !fits else {
+        let isWanted = connectionsLast && files <= DescriptorLimit.current().hard || !fits
+        guard chosen.registersFiles, isWanted else {
             try DescriptorRoom.prepare(forConnections: connections)
             return false
         }
-        let workerCount = min(try workers.resolve(cpus: CPUSet.allowed().count), connections)
-        let each = (connections + workerCount - 1) / workerCount
-        try DescriptorRoom.prepare(forRegisteredFiles: each + 1)
+        try DescriptorRoom.prepare(forRegisteredFiles: files)
         return true
     }
 

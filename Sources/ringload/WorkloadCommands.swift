@@ -36,7 +36,7 @@ struct ConnectCommand: ParsableCommand {
     @OptionGroup var report: ReportOptions
 
     func run() throws {
-        var (plan, explanation) = try load.makePlan()
+        var (plan, explanation) = try load.makePlan(connectionsLast: false)
         try requests.apply(to: &plan)
         guard requests.think.nanoseconds == 0 else {
             throw Failure(.usage, "--think has no meaning for crr: use --rate")

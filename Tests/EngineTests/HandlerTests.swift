@@ -73,7 +73,7 @@ private struct Generator: Handler, ~Copyable {
             bytes.storeBytes(of: value, toByteOffset: index, as: UInt8.self)
         }
         sent[connection] = done + part
-        if part == 0 { effects.finish(connection) }
+        if part < bytes.byteCount { effects.finish(connection) }
         return part
     }
 }
