@@ -100,8 +100,8 @@ public struct Descriptor: Equatable, Hashable, Sendable {
     /// `-errno`.
     public var unreadByteCount: Int { Int(clinux_unread_bytes(rawValue)) }
 
-    /// Whether an urgent byte is next (SIOCATMARK, tcp(7)).
-    public var isAtUrgentByte: Bool { clinux_at_urgent_byte(rawValue) > 0 }
+    /// Whether an urgent byte is next, or nobody knows (SIOCATMARK, tcp(7)).
+    public var isAtUrgentByte: Bool { clinux_at_urgent_byte(rawValue) != 0 }
 
     /// 1 where a byte is there to be received, 0 after FIN, or `-errno` (MSG_PEEK, recv(2)).
     public func peekOnce() -> Int { Int(clinux_peek(rawValue)) }

@@ -52,7 +52,7 @@ public protocol SystemCalls: ~Copyable {
     /// Bytes that have arrived and were not received, up to an urgent one (SIOCINQ, tcp(7)); or
     /// `-errno`.
     mutating func unreadByteCount(_ descriptor: Descriptor) -> Int
-    /// Whether an urgent byte is next (SIOCATMARK, tcp(7)).
+    /// Whether an urgent byte is next, or nobody knows (SIOCATMARK, tcp(7)).
     mutating func isAtUrgentByte(_ descriptor: Descriptor) -> Bool
     /// 1 where a byte is there to be received, 0 after FIN, or `-errno` (MSG_PEEK, recv(2)).
     mutating func peek(_ descriptor: Descriptor) -> Int

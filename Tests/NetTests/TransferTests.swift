@@ -57,6 +57,7 @@ struct TransferTests {
 
     @Test func whoCannotBeAskedMayHaveUnreadBytes() {
         #expect(Descriptor.none.hasUnreadBytes)
+        #expect(Descriptor.none.isAtUrgentByte)
     }
 
     @Test func nothingThereIsBelievedTheSecondTime() {

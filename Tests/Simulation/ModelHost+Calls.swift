@@ -210,8 +210,8 @@ extension ModelHost {
     /// SIOCATMARK.
     func isAtUrgentByte(_ descriptor: Descriptor) -> Bool {
         pass()
-        guard let socket = openSocketForCall("ioctl", descriptor) else { return false }
-        return !makes(.askFails) && socket.mark == socket.received
+        guard let socket = openSocketForCall("ioctl", descriptor) else { return true }
+        return makes(.askFails) || socket.mark == socket.received
     }
 
     /// recv(2), MSG_PEEK, of a byte: an urgent one is passed over.

@@ -16,6 +16,7 @@ extension ModelHost {
         let socket = ModelSocket(client: client.number, bytes: client.bytes)
         client.socket = socket
         backlog.append(socket)
+        news += 1
         poll.listener?.hasNews = true
         timeline.add(.act(client: client.number), at: timeline.now + chance.time(0...50_000))
     }
@@ -118,6 +119,7 @@ extension ModelHost {
             let byteCount = isSettling ? room : chance.within(1...room)
             client.inTransit -= byteCount
             socket.arrived += byteCount
+            news += 1
             socket.watch?.hasNews = true
             note(2, client.number, byteCount)
         }

@@ -63,6 +63,8 @@ final class ModelHost {
     /// can never come.
     var enters = 0
     var gains = 0
+    /// What clients did that a worker may be woken for: connects, and bytes that arrived.
+    var news = 0
     var vainEnters = 0
     var deadlocks = 0
     // ---- epoll ----
