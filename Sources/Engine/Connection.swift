@@ -19,7 +19,7 @@ public struct ConnectionID: Equatable, Hashable, Sendable {
 struct Connection {
     /// What is going on. Each flag is set and cleared in one place of the worker or the driver.
     struct Flags: OptionSet {
-        let rawValue: UInt16
+        let rawValue: UInt32
 
         /// The slot is in use.
         static let open = Flags(rawValue: 1 << 0)
@@ -46,15 +46,21 @@ struct Connection {
         static let paused = Flags(rawValue: 1 << 10)
         /// The handler has bytes to send.
         static let producing = Flags(rawValue: 1 << 11)
+        /// It was accepted, not made.
+        static let accepted = Flags(rawValue: 1 << 12)
+        /// RST follows when the peer has acknowledged everything.
+        static let resetting = Flags(rawValue: 1 << 13)
+        /// The connect in flight took too long.
+        static let connectOverdue = Flags(rawValue: 1 << 14)
 
         // Of the epoll driver alone: what the kernel has reported.
-        static let readable = Flags(rawValue: 1 << 12)
-        static let writable = Flags(rawValue: 1 << 13)
+        static let readable = Flags(rawValue: 1 << 16)
+        static let writable = Flags(rawValue: 1 << 17)
         /// FIN, a hang-up, an error or an urgent byte has been reported: a receive that fills less
         /// than its buffer is not the last one, and no edge may follow.
-        static let readToEnd = Flags(rawValue: 1 << 14)
+        static let readToEnd = Flags(rawValue: 1 << 18)
         /// The kernel would not watch it: it can only be ended.
-        static let unwatched = Flags(rawValue: 1 << 15)
+        static let unwatched = Flags(rawValue: 1 << 19)
     }
 
     var descriptor = Descriptor.none
@@ -65,6 +71,8 @@ struct Connection {
     /// Whose receives fill the outbox: stopped when it is full, resumed when it has drained. Itself
     /// for an echo.
     var feeder = ConnectionID.none
+    /// The slot whose outbox it last filled. That may have another owner by now.
+    var fed: UInt32 = .max
     /// What the handler called it when it asked for the connection.
     var tag: UInt32 = 0
     /// The turn in which the send in flight began.
@@ -85,6 +93,8 @@ struct Connection {
 struct ConnectionTable: ~Copyable {
     let capacity: Int
     private(set) var count = 0
+    /// Connections that were accepted.
+    private(set) var acceptedCount = 0
     private let records: UnsafeMutablePointer<Connection>
     private let freeSlots: UnsafeMutablePointer<UInt32>
     private let mappedBytes: Int
@@ -125,8 +135,15 @@ struct ConnectionTable: ~Copyable {
             && self[slot].generation == generation && self[slot].flags.contains(.open)
     }
 
+    /// How many more may be accepted, where each comes to have so many slots: its own, and those of
+    /// the connections that are made for it.
+    func room(slotsEach: Int) -> Int {
+        let owed = max(0, acceptedCount * (slotsEach - 1) - (count - acceptedCount))
+        return max(0, (room - owed) / slotsEach)
+    }
+
     /// Puts a connection into a free slot, or returns nil where none is left.
-    mutating func insert(_ descriptor: Descriptor) -> UInt32? {
+    mutating func insert(_ descriptor: Descriptor, isAccepted: Bool) -> UInt32? {
         let slot: UInt32
         if freeSlotCount > 0 {
             freeSlotCount -= 1
@@ -141,14 +158,16 @@ struct ConnectionTable: ~Copyable {
         self[slot] = Connection()
         self[slot].generation = generation
         self[slot].descriptor = descriptor
-        self[slot].flags = .open
+        self[slot].flags = isAccepted ? [.open, .accepted] : .open
         count += 1
+        if isAccepted { acceptedCount += 1 }
         return slot
     }
 
     /// Frees a slot. Its next owner has another generation.
     mutating func remove(_ slot: UInt32) {
         precondition(self[slot].flags.contains(.open) && self[slot].outbox.isEmpty)
+        if self[slot].flags.contains(.accepted) { acceptedCount -= 1 }
         self[slot].flags = []
         self[slot].generation &+= 1
         self[slot].descriptor = .none

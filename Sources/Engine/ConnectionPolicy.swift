@@ -5,6 +5,8 @@ import Net
 
 /// Timeouts and admission of a group's connections. A time of 0 switches its rule off.
 public struct ConnectionPolicy: Sendable, Equatable {
+    /// A connect that takes longer has failed; the kernel gives up after some two minutes.
+    public var connectNanoseconds: UInt64 = 0
     /// A connection on which nothing moves for so long gets FIN, and RST after the grace.
     public var idleNanoseconds: UInt64 = 0
     /// Once one side has sent FIN, the other direction ends when nothing has moved for so long.
@@ -13,6 +15,9 @@ public struct ConnectionPolicy: Sendable, Equatable {
     public var writeNanoseconds: UInt64 = 60 * .nanosecondsPerSecond
     /// How long a peer has for its own FIN after an idle connection was sent ours.
     public var graceNanoseconds: UInt64 = 5 * .nanosecondsPerSecond
+    /// Whether a connection is finished at a stop as soon as nothing of it is on its way. Otherwise
+    /// it goes on until its ends want to end it, or the drain is over.
+    public var finishesQuiet = true
     /// How long connections have to finish when the service stops.
     public var drainNanoseconds: UInt64 = 30 * .nanosecondsPerSecond
     /// Connections at once from one address, in all workers together; 0 for any number.

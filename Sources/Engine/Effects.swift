@@ -1,7 +1,7 @@
 // Effects: what a handler wants done, queued during a call and applied by the worker after it. The
 // queue's size is fixed by the limits.
 
-import Net
+public import Net
 
 /// The wishes of a handler.
 public struct Effects: ~Copyable {
@@ -12,11 +12,16 @@ public struct Effects: ~Copyable {
         case resume(ConnectionID)
         case finish(ConnectionID)
         case abort(ConnectionID)
+        case reset(ConnectionID)
+        case begin(ConnectionID)
         case stop
     }
 
     /// Monotonic nanoseconds at the beginning of this turn.
     public internal(set) var now: UInt64 = 0
+    /// The addresses of the connection that was accepted, while `opened` is called: where the
+    /// handler asks for them.
+    public internal(set) var addresses = ConnectionAddresses(peer: nil, local: nil)
     /// Set by `wake(at:)`, taken by the worker.
     var wakeMoment: UInt64?
 
@@ -52,6 +57,13 @@ public struct Effects: ~Copyable {
 
     /// Cuts a connection with RST: what is queued is dropped.
     public mutating func abort(_ connection: ConnectionID) { append(.abort(connection)) }
+
+    /// Sends what is queued, and RST once the peer has acknowledged it all: as a peer that reset
+    /// another connection would end this one.
+    public mutating func reset(_ connection: ConnectionID) { append(.reset(connection)) }
+
+    /// Reads from a connection for the first time, unless it is paused.
+    mutating func begin(_ connection: ConnectionID) { append(.begin(connection)) }
 
     /// Has `woke` called at a moment, in place of an earlier wish.
     public mutating func wake(at moment: UInt64) { wakeMoment = moment }

@@ -22,6 +22,10 @@ public protocol Handler: ~Copyable, SendableMetatype {
     /// Whether `produce` is ever asked for. A worker keeps buffers for it then.
     static var produces: Bool { get }
 
+    /// Whether `Effects.addresses` is wanted when a connection is accepted, which takes two system
+    /// calls.
+    var asksAddresses: Bool { get }
+
     /// The worker runs. Connections can be asked for.
     mutating func started(_ effects: inout Effects)
 
@@ -53,6 +57,10 @@ public protocol Handler: ~Copyable, SendableMetatype {
     /// The connection has ended; its name is void.
     mutating func closed(_ connection: ConnectionID, _ end: ConnectionEnd, _ effects: inout Effects)
 
+    /// What the handler has to say about a connection that ends, for its record; nil where it needs
+    /// none. Called before `closed`, and only where records are kept.
+    func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> UInt64?
+
     /// The moment asked for by `Effects.wake(at:)` has come, or another thread rang.
     mutating func woke(_ effects: inout Effects)
 
@@ -63,6 +71,8 @@ public protocol Handler: ~Copyable, SendableMetatype {
 // What most handlers do.
 extension Handler where Self: ~Copyable {
     public static var produces: Bool { false }
+    public var asksAddresses: Bool { @inline(__always) get { false } }
+    public func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> UInt64? { 0 }
     public mutating func started(_ effects: inout Effects) {}
     public mutating func opened(
         _ connection: ConnectionID,

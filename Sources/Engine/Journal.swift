@@ -22,6 +22,8 @@ public struct ConnectionRecord: Sendable {
     public var end: ConnectionEnd
     /// What TCP knew of it at the end.
     public var transmission: Transmission?
+    /// What the handler had to say about it (`Handler.remark`).
+    public var remark: UInt64
 }
 
 /// The records of one worker on their way to a log: one thread writes, one reads.
@@ -113,6 +115,7 @@ struct Journal {
         _ end: ConnectionEnd,
         _ addresses: ConnectionAddresses,
         _ transmission: Transmission?,
+        _ remark: UInt64,
         now: UInt64
     ) -> Bool {
         let entry = entries[Int(slot)]
@@ -125,7 +128,8 @@ struct Journal {
             bytesReceived: entry.bytesReceived,
             bytesSent: entry.bytesSent,
             end: end,
-            transmission: transmission
+            transmission: transmission,
+            remark: remark
         )
         return queue._withUnsafeGuaranteedRef { $0.append(record) }
     }

@@ -8,6 +8,9 @@ import URing
 public struct Limits: Sendable, Equatable {
     /// Connections at once. At least 1.
     public var connectionsMax: Int
+    /// Connections that each accepted one comes to have: itself, and those that the handler makes
+    /// for it. At least 1.
+    public var slotsPerClient = 1
     /// Buffers in the pool: a power of two from 2 to 32768 (a buffer ring numbers them in 16 bits).
     public var bufferCount: Int
     /// The size of a buffer in bytes. At least 1.
@@ -44,7 +47,7 @@ public struct Limits: Sendable, Equatable {
     var effectsMax: Int {
         var sum = 0
         sum += connectionsMax  // a connect each, at the start
-        sum += connectionsMax  // a request to produce, pause or close each
+        sum += connectionsMax  // a request to produce, pause, read or close each
         sum += 64  // timers
         return sum
     }

@@ -47,6 +47,17 @@ public enum Termination: UInt8, CaseIterable, Sendable {
     }
 }
 
+extension Termination {
+    /// The name where it is said apart which side it was: without `client` or `server`.
+    public var nameForEither: String {
+        switch self {
+        case .peerFinished, .finished: "fin"
+        case .peerReset: "rst"
+        default: name
+        }
+    }
+}
+
 /// How a connection ended, and what it left behind.
 public struct ConnectionEnd: Equatable, Sendable {
     /// The way it ended.

@@ -16,7 +16,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         listenersDue.append(UInt32(index))
         let host = ledger == nil ? nil : driver.addresses(descriptor).peer?.host
         guard admits(host) else { return driver.close(descriptor, reset: true) }
-        guard let slot = state.connections.insert(descriptor) else {
+        guard let slot = state.connections.insert(descriptor, isAccepted: true) else {
             if let host { ledger?.leave(host) }
             return driver.close(descriptor, reset: true)
         }
@@ -26,9 +26,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         if let journal {
             journal.open(slot, peer: driver.addresses(descriptor).peer, now: state.now)
         }
-        watchTimeouts(slot)
-        handler.opened(state.connections.id(of: slot), tag: 0, &effects)
-        receiveIfWanted(slot)
+        if handler.asksAddresses { effects.addresses = driver.addresses(descriptor) }
+        opened(slot, tag: 0)
         if isStopping { quietCandidates.append(slot) }
     }
 
@@ -99,7 +98,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             guard driver.stopAccepting(listener: index, &state) else { return }
             return emptyAndClose(index)
         }
-        let room = state.connections.room
+        let room = state.connections.room(slotsEach: state.limits.slotsPerClient)
         let isRoom = room > 0 || KnownFault.acceptWithoutRoom.isBack
         guard !listeners[index].isPaused, isRoom, takesAcceptToken() else { return }
         // A multishot accept takes everything that waits in the queue, so it is used only while all

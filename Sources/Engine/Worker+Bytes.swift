@@ -74,6 +74,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         }
         state.buffers.append(buffer, to: &state.connections[target].outbox)
         state.connections[target].feeder = state.connections.id(of: source)
+        state.connections[source].fed = target
         if !flags.contains(.sending) || KnownFault.sendsOverlap.isBack {
             send(target)
         } else if D.sendsAtOnce || state.connections[target].sendTurn != state.turn,
@@ -117,7 +118,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         if state.connections[slot].outbox.byteCount <= UInt32(state.limits.pendingBytesLow) {
             resumeFeeder(of: slot)
         }
-        if !flags.isDisjoint(with: [.producing, .finishing]) { continueProducing(slot) }
+        if !flags.isDisjoint(with: [.producing, .finishing, .resetting]) { continueDraining(slot) }
         if isStopping { quietCandidates.append(slot) }
     }
 
@@ -146,8 +147,10 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         return sum
     }
 
-    private mutating func continueProducing(_ slot: UInt32) {
+    /// Goes on with what waits for the outbox to empty.
+    private mutating func continueDraining(_ slot: UInt32) {
         if state.connections[slot].flags.contains([.producing, .open]) { produce(slot) }
+        if state.connections[slot].flags.contains([.resetting, .open]) { resetIfDrained(slot) }
         if state.connections[slot].flags.contains([.finishing, .open]) { finishIfDrained(slot) }
     }
 
@@ -203,11 +206,12 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         receiveIfWanted(feeder)
     }
 
-    /// Whether what a connection has received is what it has still to send: then its being sent
-    /// resumes the connection.
-    private func waitsForItself(_ slot: UInt32) -> Bool {
-        !state.connections[slot].outbox.isEmpty
-            && state.connections[slot].feeder == state.connections.id(of: slot)
+    /// Whether what a connection has received waits to be sent, by itself or by another: then its
+    /// being sent resumes the connection.
+    private func waitsForItsBytes(_ slot: UInt32) -> Bool {
+        let fed = state.connections[slot].fed
+        return fed != .max && !state.connections[fed].outbox.isEmpty
+            && state.connections[fed].feeder == state.connections.id(of: slot)
     }
 
     // ---- want of buffers ----
@@ -244,7 +248,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             var share = max(1, ready / D.buffersPerReceiver)
             while share > 0, driver.hasRoom, let slot = starvedReceivers.popFirst() {
                 guard state.connections[slot].flags.contains(.open) else { continue }
-                if state.buffers.areScarce, waitsForItself(slot) {
+                if state.buffers.areScarce, waitsForItsBytes(slot) {
                     throttle(slot)
                     continue
                 }

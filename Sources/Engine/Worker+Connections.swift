@@ -13,12 +13,23 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         case .success(let opened): descriptor = opened
         case .failure(let error): return handler.connectFailed(tag: tag, error.code, &effects)
         }
-        guard !isStopping, let slot = state.connections.insert(descriptor) else {
+        guard !isStopping, let slot = state.connections.insert(descriptor, isAccepted: false) else {
             driver.close(descriptor, reset: false)
             return handler.connectFailed(tag: tag, .noBufferSpace, &effects)
         }
         state.connections[slot].tag = tag
+        if policy.connectNanoseconds > 0 {
+            timers.set(slot, at: state.now + policy.connectNanoseconds)
+        }
         driver.connect(slot, target: target, &state)
+    }
+
+    /// A connection stands. It is read once the handler's wishes have been met: it may not want it.
+    mutating func opened(_ slot: UInt32, tag: UInt32) {
+        let connection = state.connections.id(of: slot)
+        watchTimeouts(slot)
+        handler.opened(connection, tag: tag, &effects)
+        effects.begin(connection)
     }
 
     @inline(never)
@@ -27,15 +38,14 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             return connectFailed(slot, .canceled)
         }
         state.counters.connected += 1
-        let tag = state.connections[slot].tag
-        watchTimeouts(slot)
-        handler.opened(state.connections.id(of: slot), tag: tag, &effects)
-        receiveIfWanted(slot)
+        opened(slot, tag: state.connections[slot].tag)
     }
 
     @inline(never)
     mutating func connectFailed(_ slot: UInt32, _ error: Errno) {
         let tag = state.connections[slot].tag
+        let isOverdue = state.connections[slot].flags.contains(.connectOverdue)
+        let error = isOverdue ? Errno.timedOut : error
         driver.close(state.connections[slot].descriptor, reset: false)
         free(slot)
         handler.connectFailed(tag: tag, error, &effects)
@@ -89,7 +99,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Sends FIN when everything queued has left, and closes when the peer's FIN has come too.
     mutating func finishIfDrained(_ slot: UInt32) {
         let flags = state.connections[slot].flags
-        guard flags.contains(.finishing), !flags.contains(.aborting),
+        guard flags.contains(.finishing), flags.isDisjoint(with: [.aborting, .resetting]),
             state.connections[slot].outbox.isEmpty
         else { return }
         if flags.contains(.peerFinished) {
@@ -102,6 +112,27 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             }
             if !driver.finish(slot, &state) { return abort(slot, .error) }
             if KnownFault.noLingering.isBack, isStopping { abort(slot, .drain) }
+        }
+    }
+
+    /// Sends what is queued, then RST. RST makes both kernels forget what is still on its way, so
+    /// what was sent has to be acknowledged first.
+    mutating func reset(_ slot: UInt32) {
+        state.connections[slot].flags.insert(.resetting)
+        state.connections[slot].progressAt = state.nowMilliseconds
+        resetIfDrained(slot)
+    }
+
+    /// Resets a connection when nothing of it is on its way any more, or nothing has moved for the
+    /// grace.
+    mutating func resetIfDrained(_ slot: UInt32) {
+        let flags = state.connections[slot].flags
+        guard !flags.contains(.aborting), state.connections[slot].outbox.isEmpty else { return }
+        let silence = elapsed(since: state.connections[slot].progressAt)
+        if silence < policy.graceNanoseconds, driver.hasUnacknowledgedBytes(slot, state) {
+            timers.set(slot, at: state.now)
+        } else {
+            abort(slot, .aborted)
         }
     }
 
@@ -163,11 +194,12 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             hosts[Int(slot)] = nil
             ledger.leave(host)
         }
-        guard let journal else { return }
+        guard let journal, let remark = handler.remark(on: state.connections.id(of: slot), end)
+        else { return }
         let descriptor = state.connections[slot].descriptor
         let addresses = driver.addresses(descriptor)
         let transmission = driver.transmission(descriptor)
-        if !journal.close(slot, end, addresses, transmission, now: state.now) {
+        if !journal.close(slot, end, addresses, transmission, remark, now: state.now) {
             state.counters.recordsDropped += 1
         }
     }
@@ -183,6 +215,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     private mutating func free(_ slot: UInt32) {
         timers.remove(slot)
         state.connections.remove(slot)
-        if state.deadlines.isSet(.acceptRetry) || state.connections.room == 1 { resumeAccepting() }
+        // Of what is freed here, at most one more fits: so a full table is left by way of one.
+        let room = state.connections.room(slotsEach: state.limits.slotsPerClient)
+        if state.deadlines.isSet(.acceptRetry) || room == 1 { resumeAccepting() }
     }
 }

@@ -52,7 +52,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Lets a connection go that has nothing left to send and nothing left to read.
     mutating func finishIfQuiet(_ slot: UInt32) {
         let flags = state.connections[slot].flags
-        guard flags.contains(.open), flags.isDisjoint(with: [.finishing, .aborting]),
+        guard policy.finishesQuiet, flags.contains(.open),
+            flags.isDisjoint(with: [.finishing, .aborting]),
             state.connections[slot].outbox.isEmpty, !driver.hasUnreadBytes(slot, &state)
         else { return }
         finish(slot, because: .drain)

@@ -22,6 +22,15 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     private mutating func checkTimeouts(_ slot: UInt32) {
+        let flags = state.connections[slot].flags
+        if flags.contains(.connecting) {
+            guard policy.connectNanoseconds > 0 else { return }
+            state.connections[slot].flags.insert(.connectOverdue)
+            return abort(slot, .error)
+        }
+        if flags.contains(.resetting), state.connections[slot].outbox.isEmpty {
+            return resetIfDrained(slot)
+        }
         // Another timeout may come to apply before this one is over, so nothing waits longer than
         // the shortest of them.
         let period = checkNanoseconds
@@ -52,9 +61,11 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             timeout == 0 ? nil : timeout - min(timeout, passed)
         }
         if flags.contains(.finished) {
-            let isOurs = state.connections[slot].termination == .idle
-            let timeout = isOurs ? policy.graceNanoseconds : policy.halfCloseNanoseconds
-            return rest(timeout, sinceProgress).map { (.halfCloseIdle, $0) }
+            // Whoever goes on sending after a FIN in the ordinary course of things may do so.
+            guard state.connections[slot].termination == .idle else {
+                return rest(policy.halfCloseNanoseconds, sinceAnything).map { (.halfCloseIdle, $0) }
+            }
+            return rest(policy.graceNanoseconds, sinceProgress).map { (.halfCloseIdle, $0) }
         }
         if flags.contains(.sending) {
             let stall = rest(policy.writeNanoseconds, sinceProgress)
@@ -72,7 +83,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     /// The time since a moment in milliseconds, in nanoseconds.
-    private func elapsed(since moment: UInt32) -> UInt64 {
+    func elapsed(since moment: UInt32) -> UInt64 {
         UInt64(state.nowMilliseconds &- moment) * .nanosecondsPerMillisecond
     }
 

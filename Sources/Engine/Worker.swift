@@ -224,6 +224,12 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         case .abort(let connection):
             guard let slot = current(connection) else { return }
             abort(slot, .aborted)
+        case .reset(let connection):
+            guard let slot = current(connection) else { return }
+            reset(slot)
+        case .begin(let connection):
+            guard let slot = current(connection) else { return }
+            receiveIfWanted(slot)
         case .stop:
             stop()
         }

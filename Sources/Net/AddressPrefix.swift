@@ -36,6 +36,15 @@ public struct AddressPrefix: Equatable, Sendable {
     /// The address at a place from 0 up to `count`.
     public subscript(_ place: Int) -> SocketAddress { first.advanced(by: place) }
 
+    /// Whether an address is one of these. An IPv4 address may come mapped into IPv6 (RFC 4291,
+    /// 2.5.5.2), as on a listener for both.
+    public func contains(_ address: SocketAddress) -> Bool {
+        let address = first.family == .v4 ? address.unmapped : address
+        guard address.family == first.family else { return false }
+        let bits = first.family == .v4 ? 32 : 128
+        return (address.bits ^ first.bits) & ~AddressPrefix.hostMask(bits: bits - length) == 0
+    }
+
     private static func hostMask(bits: Int) -> UInt128 {
         bits == 128 ? .max : (1 << UInt128(bits)) - 1
     }
@@ -49,6 +58,14 @@ extension SocketAddress {
         case .v6:
             UInt128(UInt64(bigEndian: octets.high)) << 64 | UInt128(UInt64(bigEndian: octets.low))
         }
+    }
+
+    /// The IPv4 address that is mapped into this one; itself where none is.
+    fileprivate var unmapped: SocketAddress {
+        guard family == .v6, bits >> 32 == 0xffff else { return self }
+        var octets = InlineOctets()
+        octets.high = UInt64(UInt32(truncatingIfNeeded: bits).bigEndian)
+        return SocketAddress(family: .v4, octets: octets, scope: 0, port: port)
     }
 
     /// The address so many places on.

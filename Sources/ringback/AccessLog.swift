@@ -18,6 +18,8 @@ final class AccessLog {
     private let format: AccessLogFormat
     // Records carry monotonic times; this is what makes dates of them.
     private let wallClockOffset: Double
+    /// What a service says of a connection beside, from its remark.
+    var describe: (UInt64) -> [Field] = { _ in [] }
 
     /// Opens a log for appending; `-` is stdout.
     init(path: String, format: AccessLogFormat) throws {
@@ -54,7 +56,8 @@ final class AccessLog {
         fputs(line + "\n", file)
     }
 
-    private typealias Field = (name: String, value: String, isText: Bool)
+    /// A part of a line. The value needs no quotes or escapes.
+    typealias Field = (name: String, value: String, isText: Bool)
 
     private func fields(_ record: ConnectionRecord) -> [Field] {
         let duration = record.closedAt - record.openedAt
@@ -73,7 +76,7 @@ final class AccessLog {
             fields.append(("rtt_us", "\(transmission.roundTripMicroseconds)", false))
             fields.append(("retransmits", "\(transmission.retransmits)", false))
         }
-        return fields
+        return fields + describe(record.remark)
     }
 
     /// A moment as RFC 3339 with milliseconds, in UTC.

@@ -23,6 +23,80 @@ struct MemoryOptions: ParsableArguments {
     }
 }
 
+/// What every service has: where it listens, on which kernel interface, with how many workers, and
+/// where it writes of its connections.
+struct ServerOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Where to listen; may be given several times.", valueName: "address")
+    )
+    var listen: [String] = ["127.0.0.1:8888"]
+
+    @Option(help: "The kernel interface: auto takes io_uring where it works.")
+    var backend: BackendChoice = .auto
+
+    @Option(help: "How many workers: auto is one for each CPU.")
+    var workers: WorkerCount = .auto
+
+    @Flag(inversion: .prefixedNo, help: "Pin each worker to a CPU of its own.")
+    var pin = true
+
+    @OptionGroup(title: "Buffers")
+    var memory: MemoryOptions
+
+    @OptionGroup(title: "Connections")
+    var connections: ConnectionOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Write a line for each connection that ended; - is stdout.",
+            valueName: "file"
+        )
+    )
+    var accessLog: String?
+
+    @Option(help: "The form of the access log.")
+    var accessLogFormat: AccessLogFormat = .text
+
+    #if BUGBANK
+        @OptionGroup(visibility: .hidden)
+        var bugBank: FaultOption
+    #endif
+
+    /// The plan of the workers.
+    ///
+    /// - Parameters:
+    ///   - name: of the service.
+    ///   - slotsEach: connections that each client comes to have, its own among them.
+    func makePlan(_ backend: Backend, name: String, slotsEach: Int = 1) throws -> GroupPlan {
+        let cpus = CPUSet.allowed()
+        let workerCount = try workers.resolve(cpus: cpus.count)
+        guard backend == .uring || !connections.registeredFiles else {
+            throw Failure(.usage, "--registered-files needs io_uring, which is not used here")
+        }
+        let slots = try connections.perWorker(workerCount, slotsEach: slotsEach)
+        var limits = Limits(connectionsMax: slots)
+        limits.slotsPerClient = slotsEach
+        memory.apply(to: &limits)
+        if let problem = limits.problem { throw Failure(.usage, problem) }
+
+        var plan = GroupPlan(backend: backend, limits: limits)
+        plan.workerCount = workerCount
+        plan.cpus = pin ? cpus : []
+        plan.name = name
+        plan.policy = try connections.policy(workers: workerCount)
+        plan.recordsConnections = accessLog != nil
+        plan.registersFiles = connections.registeredFiles
+        do {
+            plan.listeners = try listen.map {
+                try connections.listener(try SocketAddress(parsing: $0))
+            }
+        } catch let error as AddressError {
+            throw Failure(.usage, "\(error)")
+        }
+        return plan
+    }
+}
+
 /// Who may connect, and how long connections may be silent, stalled or half closed.
 struct ConnectionOptions: ParsableArguments {
     @Option(help: "Connections at once, shared out evenly among the workers.")
@@ -64,12 +138,15 @@ struct ConnectionOptions: ParsableArguments {
     var userTimeout = TimeSpan(nanoseconds: 0)
 
     /// The capacity of each worker. Makes room for the descriptors of all.
-    func perWorker(_ workerCount: Int) throws -> Int {
-        let all = maxConnections ?? min(10_000, DescriptorRoom.connectionsAllowed)
-        guard all >= 1 else {
-            throw Failure(.usage, "--max-connections must be at least 1, not \(all)")
+    ///
+    /// - Parameter slotsEach: connections that each client comes to have, its own among them.
+    func perWorker(_ workerCount: Int, slotsEach: Int = 1) throws -> Int {
+        let clients = maxConnections ?? min(10_000, DescriptorRoom.connectionsAllowed / slotsEach)
+        guard clients >= 1 else {
+            throw Failure(.usage, "--max-connections must be at least 1, not \(clients)")
         }
-        let each = (all - 1) / workerCount + 1
+        let each = ((clients - 1) / workerCount + 1) * slotsEach
+        let all = clients * slotsEach
         if registeredFiles {
             try DescriptorRoom.prepare(forRegisteredFiles: each)
         } else {

@@ -6,10 +6,12 @@ import Engine
 struct StopReport {
     let line: String
 
-    init(_ workers: [Counters], backend: Backend) {
+    /// - Parameter own: counts of the service's own.
+    init(_ workers: [Counters], backend: Backend, own: [(name: String, value: UInt64)]) {
         var sum = Counters()
         for counters in workers { sum.add(counters) }
         var parts = Counters.fields.map { "\($0.name)=\(sum[keyPath: $0.path])" }
+        parts += own.map { "\($0.name)=\($0.value)" }
         // A turn is one io_uring_enter or one epoll_wait. Under load it serves many messages.
         let name = backend == .uring ? "enters_per_receive" : "waits_per_receive"
         parts.append("\(name)=\(StopReport.ratio(sum.turns, sum.receives))")

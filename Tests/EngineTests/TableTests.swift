@@ -8,12 +8,12 @@ import Testing
 struct ConnectionTableTests {
     @Test func aSlotChangesItsGenerationWithItsOwner() throws {
         var table = try ConnectionTable(capacity: 2)
-        let slot = table.insert(Descriptor(rawValue: 5))!
+        let slot = table.insert(Descriptor(rawValue: 5), isAccepted: true)!
         let generation = table[slot].generation
         expect(table.isCurrent(slot: slot, generation: generation))
         table.remove(slot)
         expect(!table.isCurrent(slot: slot, generation: generation))
-        let again = table.insert(Descriptor(rawValue: 6))!
+        let again = table.insert(Descriptor(rawValue: 6), isAccepted: true)!
         #expect(again == slot)
         expect(table[again].generation == generation &+ 1)
         expect(!table.isCurrent(slot: slot, generation: generation))
@@ -22,11 +22,30 @@ struct ConnectionTableTests {
 
     @Test func isFullAtItsCapacity() throws {
         var table = try ConnectionTable(capacity: 3)
-        for number in Int32(0)..<3 { expect(table.insert(Descriptor(rawValue: number)) != nil) }
-        expect(table.insert(Descriptor(rawValue: 9)) == nil)
+        for number in Int32(0)..<3 {
+            expect(table.insert(Descriptor(rawValue: number), isAccepted: true) != nil)
+        }
+        expect(table.insert(Descriptor(rawValue: 9), isAccepted: true) == nil)
         expect(table.room == 0)
         table.remove(1)
-        expect(table.insert(Descriptor(rawValue: 9)) == 1)
+        expect(table.insert(Descriptor(rawValue: 9), isAccepted: true) == 1)
+    }
+
+    /// A client that was accepted has a place for its upstream, also before that is made.
+    @Test func keepsAPlaceForWhatIsMadeForAClient() throws {
+        var table = try ConnectionTable(capacity: 5)
+        expect(table.room(slotsEach: 1) == 5)
+        expect(table.room(slotsEach: 2) == 2)
+        _ = table.insert(Descriptor(rawValue: 1), isAccepted: true)
+        expect(table.room(slotsEach: 2) == 1)
+        let second = table.insert(Descriptor(rawValue: 2), isAccepted: true)!
+        expect(table.room(slotsEach: 2) == 0)
+        _ = table.insert(Descriptor(rawValue: 3), isAccepted: false)
+        _ = table.insert(Descriptor(rawValue: 4), isAccepted: false)
+        expect(table.room(slotsEach: 2) == 0)
+        // Its upstream connection is still there.
+        table.remove(second)
+        expect(table.room(slotsEach: 2) == 1)
     }
 }
 

@@ -10,9 +10,8 @@ import Options
 @testable import ringload
 
 func checkEchoCommand(_ arguments: [String]) throws {
-    guard let command = try parse(Ringback.self, ["echo"] + arguments) as? EchoCommand else {
-        return
-    }
+    guard let echo = try parse(Ringback.self, ["echo"] + arguments) as? EchoCommand else { return }
+    let command = echo.server
     for text in command.listen {
         guard let address = try? SocketAddress(parsing: text),
             let options = try? command.connections.listener(address)

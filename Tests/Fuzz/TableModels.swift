@@ -33,7 +33,7 @@ func checkConnectionTable(_ choices: Choices) throws {
         switch choices.below(4) {
         case 0, 1:
             number += 1
-            let slot = table.insert(Descriptor(rawValue: number))
+            let slot = table.insert(Descriptor(rawValue: number), isAccepted: true)
             try demand((slot == nil) == !isOpen.contains(false), "a slot is had where one is free")
             guard let slot = slot.map(Int.init) else { continue }
             try demand(slot < capacity && !isOpen[slot], "the slot was free")

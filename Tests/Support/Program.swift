@@ -112,13 +112,14 @@ public final class Server {
         wrapper: [String] = [],
         environment: [String: String] = [:],
         executable: String = "ringback",
+        service: String = "echo",
         listen: String = "127.0.0.1:0"
     ) throws {
-        let command = wrapper + [executable, "echo", "--listen", listen] + options
+        let command = wrapper + [executable, service, "--listen", listen] + options
         program = try Program(command, environment: environment)
         let deadline = Date().addingTimeInterval(20)
         while true {
-            let line = /echo on ([0-9.]+|\[[^\]]+\]):(\d+)/
+            let line = /(?:echo|relay) on ([0-9.]+|\[[^\]]+\]):(\d+)/
             if let match = program.errorsSoFar.firstMatch(of: line),
                 let number = UInt16(match.2)
             {

@@ -25,10 +25,7 @@ public final class TestClient: @unchecked Sendable {
         let family = address.family == .v4 ? AF_INET : AF_INET6
         descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw CallFailed(call: "socket", code: errno) }
-        var timeout = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
-        let size = socklen_t(MemoryLayout<timeval>.size)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
+        TestClient.limit(descriptor, seconds: timeoutSeconds)
         if var bytes = receiveBufferBytes {
             let length = socklen_t(MemoryLayout<Int32>.size)
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, length)
@@ -42,6 +39,19 @@ public final class TestClient: @unchecked Sendable {
             Glibc.close(descriptor)
             throw CallFailed(call: "connect", code: code)
         }
+    }
+
+    /// Takes over a connection that was accepted.
+    init(accepted descriptor: Int32, timeoutSeconds: Int) {
+        self.descriptor = descriptor
+        TestClient.limit(descriptor, seconds: timeoutSeconds)
+    }
+
+    private static func limit(_ descriptor: Int32, seconds: Int) {
+        var timeout = timeval(tv_sec: seconds, tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
     }
 
     deinit { Glibc.close(descriptor) }
