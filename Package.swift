@@ -26,7 +26,8 @@ let strictC: [CSetting] = [
 
 /// What the targets of `make fuzz` reach into.
 let fuzzed: [Target.Dependency] = [
-    "Engine", "Load", "Measure", "Net", "Options", "Report", "URing", "ringback", "ringload",
+    "Engine", "Load", "Measure", "Net", "Options", "Relay", "Report", "URing", "ringback",
+    "ringload",
     .product(name: "ArgumentParser", package: "swift-argument-parser"),
 ]
 
@@ -61,6 +62,7 @@ let package = Package(
             swiftSettings: strict + bugBank
         ),
         .target(name: "Services", dependencies: ["Engine"], swiftSettings: strict),
+        .target(name: "Relay", dependencies: ["Engine", "Net"], swiftSettings: strict),
         .target(
             name: "Measure",
             dependencies: [
@@ -84,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "ringback",
             dependencies: [
-                "Services", "Engine", "Net", "Options",
+                "Services", "Relay", "Engine", "Net", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -134,6 +136,11 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: ["Engine", "Load", "Net", "Services", "Support"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "RelayTests",
+            dependencies: ["Engine", "Net", "Relay", "Support"],
             swiftSettings: strict
         ),
         .testTarget(

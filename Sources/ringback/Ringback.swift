@@ -7,9 +7,9 @@ import Options
 struct Ringback: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ringback",
-        abstract: "A TCP echo service on io_uring, with an epoll backend of equal rank.",
+        abstract: "A TCP echo and relay service on io_uring, with an epoll backend of equal rank.",
         version: "0.1.0",
-        subcommands: [EchoCommand.self]
+        subcommands: [EchoCommand.self, RelayCommand.self]
     )
 
     static func main() { CommandRunner.run(Ringback.self) }

@@ -16,6 +16,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case timeSpan
     case workerCount
     case keepalive
+    case upstreamOptions
+    case addressPrefix
     case echoCommand
     case loadCommand
     case token
@@ -39,6 +41,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .timeSpan: try checkTimeSpan(String(decoding: bytes, as: UTF8.self))
         case .workerCount: try checkWorkerCount(String(decoding: bytes, as: UTF8.self))
         case .keepalive: try checkKeepalive(String(decoding: bytes, as: UTF8.self))
+        case .upstreamOptions: try checkUpstreamOptions(String(decoding: bytes, as: UTF8.self))
+        case .addressPrefix: try checkAddressPrefix(String(decoding: bytes, as: UTF8.self))
         case .echoCommand: try checkEchoCommand(arguments(bytes))
         case .loadCommand: try checkLoadCommand(arguments(bytes))
         case .token: try checkToken(Choices(bytes))

@@ -1,0 +1,144 @@
+// RelayHandler: the relay's logic as a handler. A client is accepted, and not read until a
+// connection to an upstream stands; from there what arrives on one side goes to the other in the
+// buffers it arrived in. The ends of one side are passed on to the other: FIN as FIN once
+// everything before it was sent, RST as RST, and each direction by itself.
+//
+// Here are the bytes and the ends; how an upstream is found is in RelayHandler+Connecting.swift.
+
+public import Engine
+import Net
+import Synchronization
+
+/// The relay of one worker.
+public struct RelayHandler: Handler, ~Copyable {
+    public var asksAddresses: Bool { true }
+
+    /// What is known of a connection by its slot.
+    struct End {
+        /// Where its bytes go; nil until both ends stand.
+        var partner: ConnectionID?
+        var pair = -1
+        var side = RelaySide.client
+    }
+
+    let plan: RelayPlan
+    let counters: RelayCounters
+    var chooser: Chooser
+    var pairs: PairTable
+    var ends: [End]
+
+    /// - Parameters:
+    ///   - connectionsMax: the slots of the worker, as in its limits: two for each pair.
+    ///   - seed: decides what is chosen at random.
+    public init(_ plan: RelayPlan, counters: RelayCounters, connectionsMax: Int, seed: UInt64) {
+        self.plan = plan
+        self.counters = counters
+        chooser = Chooser(plan.upstreams, seed: seed)
+        pairs = PairTable(capacity: connectionsMax)
+        ends = Array(repeating: End(), count: connectionsMax)
+    }
+
+    // ---- the beginning ----
+
+    public mutating func opened(
+        _ connection: ConnectionID,
+        tag: UInt32,
+        _ effects: inout Effects
+    ) {
+        if tag > 0 { return upstreamOpened(connection, pair: Int(tag) - 1, &effects) }
+        let source = effects.addresses.peer
+        guard let source, plan.access.permits(source) else {
+            counters.refused.add(1, ordering: .relaxed)
+            return refuse(connection, &effects)
+        }
+        guard let place = pairs.insert(Pair(client: connection, source: source)) else {
+            return refuse(connection, &effects)
+        }
+        ends[Int(connection.slot)] = End(pair: place, side: .client)
+        effects.pause(connection)
+        connect(place, &effects)
+    }
+
+    private mutating func refuse(_ connection: ConnectionID, _ effects: inout Effects) {
+        ends[Int(connection.slot)] = End()
+        effects.abort(connection)
+    }
+
+    // ---- bytes ----
+
+    @inline(__always)
+    public mutating func received(
+        _ bytes: RawSpan,
+        on connection: ConnectionID,
+        _ effects: inout Effects
+    ) -> Verdict {
+        // Without a partner the client has been told that there is no upstream.
+        ends[Int(connection.slot)].partner.map { .forward(to: $0) } ?? .consume
+    }
+
+    // ---- ends ----
+
+    public mutating func peerFinished(_ connection: ConnectionID, _ effects: inout Effects) {
+        let end = ends[Int(connection.slot)]
+        guard end.pair >= 0 else { return effects.finish(connection) }
+        pairs[end.pair].ended(by: end.side, .peerFinished)
+        if let partner = end.partner { return effects.finish(partner) }
+        effects.finish(connection)
+    }
+
+    public mutating func closed(
+        _ connection: ConnectionID,
+        _ end: ConnectionEnd,
+        _ effects: inout Effects
+    ) {
+        let (place, side) = (ends[Int(connection.slot)].pair, ends[Int(connection.slot)].side)
+        let partner = ends[Int(connection.slot)].partner
+        ends[Int(connection.slot)] = End()
+        guard place >= 0 else { return }
+        pairs[place].note(end, on: side)
+        if let partner { passOn(end.termination, to: partner, &effects) }
+        if side == .client {
+            pairs[place].flags.remove(.clientOpen)
+        } else {
+            pairs[place].flags.remove(.upstreamOpen)
+            uncount(place)
+        }
+        removeIfOver(place)
+    }
+
+    /// Ends the other side as this one has ended.
+    private func passOn(
+        _ termination: Termination,
+        to partner: ConnectionID,
+        _ effects: inout Effects
+    ) {
+        switch termination {
+        case .peerFinished, .finished, .idle: effects.finish(partner)
+        case .peerReset, .error, .keepalive, .userTimeout, .writeStall, .halfCloseIdle, .drain,
+            .limit, .aborted:
+            effects.reset(partner)
+        }
+    }
+
+    /// Forgets a pair of which nothing is left.
+    mutating func removeIfOver(_ place: Int) {
+        let isOver = pairs[place].flags.isDisjoint(with: [.clientOpen, .upstreamOpen, .connecting])
+        guard isOver else { return }
+        uncount(place)
+        pairs.remove(place)
+    }
+
+    public func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> UInt64? {
+        let known = ends[Int(connection.slot)]
+        guard known.side == .client, known.pair >= 0 else { return nil }
+        var pair = pairs[known.pair]
+        pair.note(end, on: .client)
+        return RelayRemark(
+            upstream: pair.upstream == nil ? nil : pair.upstreamNumber,
+            retries: pair.retries,
+            connectMicroseconds: pair.connectNanoseconds / 1000,
+            endedBy: pair.endedBy,
+            termination: pair.termination
+        ).packed
+    }
+}

@@ -1,0 +1,63 @@
+// ringback relay: the options of the relay, what may be wrong with them, and its start.
+
+import ArgumentParser
+import Engine
+import Net
+import Options
+import Relay
+
+struct RelayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "relay",
+        abstract: "Pass connections on to upstreams, and their bytes both ways.",
+        discussion: """
+            Examples:
+              ringback relay --listen 0.0.0.0:80 --to 10.0.0.1:8080
+              ringback relay --to a:9000,weight=3 --to b:9000 --to c:9000,backup
+              ringback relay --to db1:5432 --to db2:5432 --balance source-hash
+              ringback relay --to 10.0.0.1:22 --allow 192.168.0.0/16 --access-log -
+
+            An upstream is host:port, with ,weight=N (1 to 256), ,backup (used when no other can
+            be) and ,max-connections=N. Up to 64 of them.
+
+            \(ServiceRun.stopping)
+            """
+    )
+
+    @OptionGroup var server: ServerOptions
+
+    @OptionGroup(title: "Upstreams")
+    var upstreams: UpstreamChoice
+
+    @OptionGroup(title: "Clients")
+    var clients: ClientChoice
+
+    func run() throws {
+        try server.prepareProcess()
+        let chosen = try server.backend.resolve()
+        var plan = try server.makePlan(chosen.backend, name: "relay", slotsEach: 2)
+        plan.policy.connectNanoseconds = upstreams.connectTimeout.nanoseconds
+        plan.policy.finishesQuiet = false
+        let set = try upstreams.makeSet(listeners: plan.listeners.map(\.address))
+        var relay = RelayPlan(upstreams: set)
+        relay.retries = upstreams.retries
+        relay.failure = upstreams.onConnectFailure
+        relay.access = try clients.access()
+        plan.targets = relay.targets
+
+        let counters = RelayCounters()
+        let slots = plan.limits.connectionsMax
+        var service = try ServiceRun(server, plan, chosen)
+        service.purpose = " to " + set.upstreams.map(\.options.target).joined(separator: ", ")
+        service.countFields = { counters.fields + UpstreamReport.fields(set) }
+        service.describe = { UpstreamReport.describe($0, set) }
+        try service.run { [relay] _ in
+            RelayHandler(
+                relay,
+                counters: counters,
+                connectionsMax: slots,
+                seed: UInt64.random(in: 1...UInt64.max)
+            )
+        }
+    }
+}

@@ -1,0 +1,27 @@
+// What the relay says of its upstreams: in each line of the access log, and when it stops.
+
+import Engine
+import Relay
+
+enum UpstreamReport {
+    /// What a line of the access log says beside: which upstream, how it was reached, and which
+    /// side ended the connection in which way.
+    static func describe(_ packed: UInt64, _ set: UpstreamSet) -> [AccessLog.Field] {
+        guard let remark = RelayRemark(packed: packed) else { return [] }
+        let name = remark.upstream.map { set.upstreams[$0].options.target } ?? "none"
+        return [
+            ("upstream", name, true),
+            ("connect_us", "\(remark.connectMicroseconds)", false),
+            ("retries", "\(remark.retries)", false),
+            ("ended_by", remark.endedBy.name, true),
+            ("how", remark.termination.nameForEither, true),
+        ]
+    }
+
+    /// The counts of every upstream, by its place on the command line.
+    static func fields(_ set: UpstreamSet) -> [(name: String, value: UInt64)] {
+        set.upstreams.enumerated().flatMap { number, upstream in
+            upstream.statistics.fields.map { ("upstream\(number)_\($0.name)", $0.value) }
+        }
+    }
+}
