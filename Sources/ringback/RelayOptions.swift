@@ -84,6 +84,15 @@ struct UpstreamChoice: ParsableArguments {
         guard found.allSatisfy({ !listeners.contains($0) }) else {
             throw Failure(.usage, "--to '\(upstream.target)': the relay listens there itself")
         }
+        for address in found {
+            let reason = ForbiddenUpstream.reason(against: address, host: upstream.host)
+            if let reason {
+                throw Failure(
+                    .usage,
+                    "--to '\(upstream.target)': \(reason); write the address to mean it"
+                )
+            }
+        }
         return found
     }
 }

@@ -196,6 +196,19 @@ struct ChoosingTests {
         #expect(!permits("fd00::1", deny: ["::/0"]))
     }
 
+    /// A name must not lead to where only this host can go; who writes the address means it.
+    @Test(arguments: [
+        ("169.254.169.254", true), ("169.254.1.1", true), ("100.100.100.200", true),
+        ("fe80::1", true), ("fd00:ec2::254", true), ("::ffff:169.254.169.254", true),
+        ("169.253.0.1", false), ("fd00:ec2::253", false), ("127.0.0.1", false),
+    ])
+    func aNameMayNotStandForEveryAddress(_ host: String, _ isForbidden: Bool) {
+        let address = SocketAddress(host: host, port: 80)!
+        let reason = ForbiddenUpstream.reason(against: address, host: "name.example")
+        #expect((reason != nil) == isForbidden, "\(reason ?? "nothing against \(host)")")
+        #expect(ForbiddenUpstream.reason(against: address, host: host) == nil)
+    }
+
     @Test func aRemarkIsUnpackedAsItWasPacked() {
         let remark = RelayRemark(
             upstream: 63,
