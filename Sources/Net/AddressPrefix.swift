@@ -51,23 +51,6 @@ public struct AddressPrefix: Equatable, Sendable {
 }
 
 extension SocketAddress {
-    /// The address as a number: the first octet is the most significant.
-    fileprivate var bits: UInt128 {
-        switch family {
-        case .v4: UInt128(UInt32(bigEndian: UInt32(truncatingIfNeeded: octets.high)))
-        case .v6:
-            UInt128(UInt64(bigEndian: octets.high)) << 64 | UInt128(UInt64(bigEndian: octets.low))
-        }
-    }
-
-    /// The IPv4 address that is mapped into this one; itself where none is.
-    fileprivate var unmapped: SocketAddress {
-        guard family == .v6, bits >> 32 == 0xffff else { return self }
-        var octets = InlineOctets()
-        octets.high = UInt64(UInt32(truncatingIfNeeded: bits).bigEndian)
-        return SocketAddress(family: .v4, octets: octets, scope: 0, port: port)
-    }
-
     /// The address so many places on.
     fileprivate func advanced(by distance: Int) -> SocketAddress {
         let sum = bits &+ UInt128(distance)
