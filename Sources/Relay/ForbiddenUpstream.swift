@@ -1,10 +1,11 @@
 // ForbiddenUpstream: addresses that a name must not lead a relay to. Whoever controls a name could
 // otherwise have the relay fetch a cloud machine's credentials, or reach what only its own link
-// can. An address that is written out is the user's own wish.
+// can. An address that is written out is the user's own wish. To its own listeners a relay must not
+// be led at all: each connection would come back as another, until no descriptor is left.
 
 public import Net
 
-/// Which addresses a name may not stand for.
+/// Which addresses may not be an upstream's.
 public enum ForbiddenUpstream {
     private static let networks: [(prefix: AddressPrefix, what: String)] = [
         // Where clouds tell a machine its credentials: most, Alibaba, Oracle, Amazon over IPv6.
@@ -27,5 +28,22 @@ public enum ForbiddenUpstream {
             return nil
         }
         return "the name stands for \(address), which is \(found.what)"
+    }
+
+    /// Whether a connection to an address arrives at one of the relay's own listeners, also at one
+    /// that listens on every address of this host.
+    public static func isListener(_ address: SocketAddress, of listeners: [SocketAddress]) -> Bool {
+        let target = address.unmapped
+        return listeners.contains { listener in
+            guard listener.port == target.port else { return false }
+            if listener.unmapped.host == target.host { return true }
+            if listener.isWildcard {
+                // Of IPv6 it takes IPv4 too.
+                return (listener.family == .v6 || target.family == .v4) && Host.has(target)
+            }
+            // A connection to every address goes to the loopback one.
+            return target.isWildcard && listener.unmapped.family == target.family
+                && listener.isLoopback
+        }
     }
 }

@@ -80,8 +80,7 @@ struct UpstreamChoice: ParsableArguments {
                 "--to '\(upstream.target)': the name does not resolve to an address"
             )
         }
-        // Each connection would come back as another, until there is no descriptor left.
-        guard found.allSatisfy({ !listeners.contains($0) }) else {
+        guard found.allSatisfy({ !ForbiddenUpstream.isListener($0, of: listeners) }) else {
             throw Failure(.usage, "--to '\(upstream.target)': the relay listens there itself")
         }
         for address in found {

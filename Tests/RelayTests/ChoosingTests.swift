@@ -209,6 +209,23 @@ struct ChoosingTests {
         #expect(ForbiddenUpstream.reason(against: address, host: host) == nil)
     }
 
+    /// A relay that connects to itself does so until it has no descriptor left.
+    @Test(arguments: [
+        ("127.0.0.1:80", "127.0.0.1:80", true), ("127.0.0.1:80", "127.0.0.1:81", false),
+        ("127.0.0.1:80", "127.0.0.2:80", false), ("127.0.0.1:80", "[::ffff:127.0.0.1]:80", true),
+        ("127.0.0.1:80", "0.0.0.0:80", true), ("[::1]:80", "[::]:80", true),
+        ("0.0.0.0:80", "127.0.0.9:80", true), ("0.0.0.0:80", "127.0.0.9:81", false),
+        ("0.0.0.0:80", "240.0.0.1:80", false), ("0.0.0.0:80", "[::1]:80", false),
+        ("[::]:80", "[::1]:80", true), ("[::]:80", "127.0.0.1:80", true),
+        ("[::]:80", "[100::1]:80", false), ("240.0.0.1:80", "127.0.0.1:80", false),
+    ])
+    func ownListenersAreNoUpstreams(_ listener: String, _ target: String, _ isOwn: Bool) throws {
+        let listeners = [try SocketAddress(parsing: listener)]
+        let address = try SocketAddress(parsing: target)
+        #expect(ForbiddenUpstream.isListener(address, of: listeners) == isOwn)
+        #expect(!ForbiddenUpstream.isListener(address, of: []))
+    }
+
     @Test func aRemarkIsUnpackedAsItWasPacked() {
         let remark = RelayRemark(
             upstream: 63,
