@@ -18,6 +18,9 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case keepalive
     case upstreamOptions
     case addressPrefix
+    case accessList
+    case proxyLine
+    case proxyBinary
     case echoCommand
     case loadCommand
     case token
@@ -43,6 +46,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .keepalive: try checkKeepalive(String(decoding: bytes, as: UTF8.self))
         case .upstreamOptions: try checkUpstreamOptions(String(decoding: bytes, as: UTF8.self))
         case .addressPrefix: try checkAddressPrefix(String(decoding: bytes, as: UTF8.self))
+        case .accessList: try checkAccessList(String(decoding: bytes, as: UTF8.self))
+        case .proxyLine, .proxyBinary: try checkProxyHeader(bytes)
         case .echoCommand: try checkEchoCommand(arguments(bytes))
         case .loadCommand: try checkLoadCommand(arguments(bytes))
         case .token: try checkToken(Choices(bytes))
