@@ -147,12 +147,17 @@ public struct WorkerState: ~Copyable {
     /// Buffers that the driver leaves free for the handler to produce into.
     let buffersKept: Int
 
-    init(limits: Limits, producing: Bool) throws(SystemError) {
+    init(limits: Limits, _ production: Production) throws(SystemError) {
         let connections = try ConnectionTable(capacity: limits.connectionsMax)
         let buffers = try BufferPool(limits: limits)
         self.limits = limits
         self.connections = connections
         self.buffers = buffers
-        buffersKept = producing ? limits.bufferCount / 2 : 0
+        buffersKept =
+            switch production {
+            case .none: 0
+            case .little: max(1, limits.bufferCount / 16)
+            case .most: limits.bufferCount / 2
+            }
     }
 }

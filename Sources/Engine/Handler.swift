@@ -17,10 +17,20 @@ public enum Verdict: Equatable, Sendable {
     case abort
 }
 
+/// How much a handler has of its own to send.
+public enum Production: Sendable {
+    /// `produce` is never asked for.
+    case none
+    /// A few bytes for some connections.
+    case little
+    /// It is what most bytes come from.
+    case most
+}
+
 /// The logic of one worker's connections. Every call comes from that worker's thread.
 public protocol Handler: ~Copyable, SendableMetatype {
-    /// Whether `produce` is ever asked for. A worker keeps buffers for it then.
-    static var produces: Bool { get }
+    /// How much `produce` is asked for: a worker keeps buffers for it. Asked for once.
+    var production: Production { get }
 
     /// Whether `Effects.addresses` is wanted when a connection is accepted, which takes two system
     /// calls.
@@ -59,7 +69,7 @@ public protocol Handler: ~Copyable, SendableMetatype {
 
     /// What the handler has to say about a connection that ends, for its record; nil where it needs
     /// none. Called before `closed`, and only where records are kept.
-    func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> UInt64?
+    func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> Remark?
 
     /// The moment asked for by `Effects.wake(at:)` has come, or another thread rang.
     mutating func woke(_ effects: inout Effects)
@@ -70,9 +80,9 @@ public protocol Handler: ~Copyable, SendableMetatype {
 
 // What most handlers do.
 extension Handler where Self: ~Copyable {
-    public static var produces: Bool { false }
+    public var production: Production { .none }
     public var asksAddresses: Bool { @inline(__always) get { false } }
-    public func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> UInt64? { 0 }
+    public func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> Remark? { Remark() }
     public mutating func started(_ effects: inout Effects) {}
     public mutating func opened(
         _ connection: ConnectionID,

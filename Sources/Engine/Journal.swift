@@ -23,7 +23,21 @@ public struct ConnectionRecord: Sendable {
     /// What TCP knew of it at the end.
     public var transmission: Transmission?
     /// What the handler had to say about it (`Handler.remark`).
-    public var remark: UInt64
+    public var remark: Remark
+}
+
+/// What a handler has to say about a connection.
+public struct Remark: Equatable, Sendable {
+    /// Means what the handler wants it to.
+    public var value: UInt64
+    /// Whose connection it is, where that is not who made it.
+    public var client: SocketAddress?
+
+    /// A remark; nothing is said by default.
+    public init(value: UInt64 = 0, client: SocketAddress? = nil) {
+        self.value = value
+        self.client = client
+    }
 }
 
 /// The records of one worker on their way to a log: one thread writes, one reads.
@@ -115,7 +129,7 @@ struct Journal {
         _ end: ConnectionEnd,
         _ addresses: ConnectionAddresses,
         _ transmission: Transmission?,
-        _ remark: UInt64,
+        _ remark: Remark,
         now: UInt64
     ) -> Bool {
         let entry = entries[Int(slot)]

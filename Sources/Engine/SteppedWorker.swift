@@ -47,7 +47,7 @@ public struct SteppedWorker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Cop
         let group = BufferGroup(rawValue: 0)
         var ring = ring
         try ring.openGroup(group, entries: plan.limits.bufferCount)
-        var state = try WorkerState(limits: plan.limits, producing: H.produces)
+        var state = try WorkerState(limits: plan.limits, handler.production)
         let driver = UringDriver(ring: ring, group: group, plan: plan.driver, &state)
         worker = try SteppedWorker.work(driver, state, handler, plan)
     }
@@ -58,7 +58,7 @@ public struct SteppedWorker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Cop
         handler: consuming H,
         _ plan: StepPlan
     ) throws(SystemError) where D == EpollDriver<Calls> {
-        var state = try WorkerState(limits: plan.limits, producing: H.produces)
+        var state = try WorkerState(limits: plan.limits, handler.production)
         let driver = try EpollDriver(calls: calls, plan: plan.driver, &state)
         worker = try SteppedWorker.work(driver, state, handler, plan)
     }

@@ -258,7 +258,8 @@ public final class WorkerGroup: Sendable {
         _ tools: Tools,
         _ makeHandler: @Sendable (Int) -> H
     ) throws(SystemError) -> Counters {
-        var state = try WorkerState(limits: plan.limits, producing: H.produces)
+        let handler = makeHandler(number)
+        var state = try WorkerState(limits: plan.limits, handler.production)
         var journal: Journal?
         if let queue = tools.queue {
             journal = try Journal(
@@ -270,10 +271,10 @@ public final class WorkerGroup: Sendable {
         switch plan.backend {
         case .uring:
             let driver = try UringDriver<KernelRing>(driverPlan, &state)
-            return try run(driver, state, makeHandler(number), plan, driverPlan, tools, journal)
+            return try run(driver, state, handler, plan, driverPlan, tools, journal)
         case .epoll:
             let driver = try EpollDriver<KernelCalls>(driverPlan, &state)
-            return try run(driver, state, makeHandler(number), plan, driverPlan, tools, journal)
+            return try run(driver, state, handler, plan, driverPlan, tools, journal)
         }
     }
 

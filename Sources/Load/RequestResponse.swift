@@ -12,7 +12,7 @@ import Synchronization
 
 /// The request-response workloads of one worker.
 struct RequestResponse: Handler, ~Copyable {
-    static var produces: Bool { true }
+    var production: Production { .most }
 
     /// A session, and when something is to happen to it.
     struct Waiting: BitwiseCopyable {

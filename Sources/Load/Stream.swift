@@ -7,7 +7,7 @@ import Synchronization
 
 /// The stream workload of one worker.
 struct Stream: Handler, ~Copyable {
-    static var produces: Bool { true }
+    var production: Production { .most }
 
     private var load: LoadWorker
     private let direction: StreamDirection

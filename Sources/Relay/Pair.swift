@@ -35,13 +35,17 @@ struct Pair {
         static let counted = Flags(rawValue: 1 << 3)
         /// Who ended it is known.
         static let hasEnded = Flags(rawValue: 1 << 4)
+        /// The client has sent FIN, and its upstream is to be told once it has got what precedes.
+        static let clientFinished = Flags(rawValue: 1 << 5)
     }
 
     var flags: Flags = []
     var client: ConnectionID
     var upstream: ConnectionID?
-    /// The client's address.
+    /// The client's address: of the one that a PROXY header told of, where there was one.
     var source: SocketAddress
+    /// Whether a proxy has told of its source.
+    var isBehindProxy = false
     /// The number of the upstream, and of its addresses the one that is tried.
     var upstreamNumber = 0
     var addressNumber = 0

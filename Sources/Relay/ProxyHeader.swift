@@ -130,6 +130,9 @@ public struct ProxyHeaderReader: Sendable {
     /// - Parameter bodyBytesMax: how long version 2 may be behind its first 16 bytes.
     public init(bodyBytesMax: Int = ProxyHeader.bodyBytesMax) { self.bodyBytesMax = bodyBytesMax }
 
+    /// Whether a part of a header has arrived.
+    public var hasBegun: Bool { !kept.isEmpty }
+
     /// Takes what has arrived next. `byteCount` of a complete header is how many of these bytes
     /// belong to it; what follows is the client's. Not to be called again after that.
     public mutating func take(_ bytes: RawSpan) -> ProxyHeader.Reading {

@@ -44,6 +44,7 @@ extension RelayHandler {
         plan.upstreams.upstreams[pairs[place].upstreamNumber].connected(now: effects.now)
         ends[Int(connection.slot)] = End(partner: client, pair: place, side: .upstream)
         guard pairs[place].flags.contains(.clientOpen) else { return effects.abort(connection) }
+        guard preambles[place] == nil else { return sendPreamble(place, to: connection, &effects) }
         ends[Int(client.slot)].partner = connection
         effects.resume(client)
     }
@@ -86,6 +87,7 @@ extension RelayHandler {
     /// No upstream can be had: the client is told.
     private mutating func leaveUnserved(_ place: Int, _ effects: inout Effects) {
         uncount(place)
+        preambles[place] = nil
         counters.unserved.add(1, ordering: .relaxed)
         pairs[place].ended(by: .upstream, .error)
         let client = pairs[place].client

@@ -12,10 +12,13 @@ import Synchronization
 /// The relay of one worker.
 public struct RelayHandler: Handler, ~Copyable {
     public var asksAddresses: Bool { true }
+    public var production: Production {
+        plan.proxyTo == nil && plan.proxyFrom.isEmpty ? .none : .little
+    }
 
     /// What is known of a connection by its slot.
     struct End {
-        /// Where its bytes go; nil until both ends stand.
+        /// Where its bytes go; nil until both ends stand and the preamble is over.
         var partner: ConnectionID?
         var pair = -1
         var side = RelaySide.client
@@ -26,6 +29,9 @@ public struct RelayHandler: Handler, ~Copyable {
     var chooser: Chooser
     var pairs: PairTable
     var ends: [End]
+    /// By the places of their pairs.
+    var preambles: [Int: Preamble] = [:]
+    var headersAwaited = HeaderQueue()
 
     /// - Parameters:
     ///   - connectionsMax: the slots of the worker, as in its limits: two for each pair.
@@ -46,8 +52,8 @@ public struct RelayHandler: Handler, ~Copyable {
         _ effects: inout Effects
     ) {
         if tag > 0 { return upstreamOpened(connection, pair: Int(tag) - 1, &effects) }
-        let source = effects.addresses.peer
-        guard let source, plan.access.permits(source) else {
+        let addresses = effects.addresses
+        guard let source = addresses.peer, isProxy(source) || plan.access.permits(source) else {
             counters.refused.add(1, ordering: .relaxed)
             return refuse(connection, &effects)
         }
@@ -55,6 +61,13 @@ public struct RelayHandler: Handler, ~Copyable {
             return refuse(connection, &effects)
         }
         ends[Int(connection.slot)] = End(pair: place, side: .client)
+        if production != .none {
+            let ends = addresses.local.flatMap {
+                ProxyHeader.Ends(source: source, destination: $0)
+            }
+            preambles[place] = Preamble(header: ProxyHeader(ends: ends))
+        }
+        if isProxy(source) { return awaitHeader(place, &effects) }
         effects.pause(connection)
         connect(place, &effects)
     }
@@ -72,9 +85,13 @@ public struct RelayHandler: Handler, ~Copyable {
         on connection: ConnectionID,
         _ effects: inout Effects
     ) -> Verdict {
-        // Without a partner the client has been told that there is no upstream.
-        ends[Int(connection.slot)].partner.map { .forward(to: $0) } ?? .consume
+        guard let partner = ends[Int(connection.slot)].partner else {
+            return receivedEarly(bytes, on: connection, &effects)
+        }
+        return .forward(to: partner)
     }
+
+    public mutating func woke(_ effects: inout Effects) { cutOverdueHeaders(&effects) }
 
     // ---- ends ----
 
@@ -83,6 +100,7 @@ public struct RelayHandler: Handler, ~Copyable {
         guard end.pair >= 0 else { return effects.finish(connection) }
         pairs[end.pair].ended(by: end.side, .peerFinished)
         if let partner = end.partner { return effects.finish(partner) }
+        if finishedEarly(end.pair, &effects) { return }
         effects.finish(connection)
     }
 
@@ -96,7 +114,10 @@ public struct RelayHandler: Handler, ~Copyable {
         ends[Int(connection.slot)] = End()
         guard place >= 0 else { return }
         pairs[place].note(end, on: side)
-        if let partner { passOn(end.termination, to: partner, &effects) }
+        // While the preamble is not over a client has no partner, and may have an upstream.
+        if let other = partner ?? pairs[place].upstream {
+            passOn(end.termination, of: side, to: other, place, &effects)
+        }
         if side == .client {
             pairs[place].flags.remove(.clientOpen)
         } else {
@@ -107,16 +128,23 @@ public struct RelayHandler: Handler, ~Copyable {
     }
 
     /// Ends the other side as this one has ended.
-    private func passOn(
+    private mutating func passOn(
         _ termination: Termination,
-        to partner: ConnectionID,
+        of side: RelaySide,
+        to other: ConnectionID,
+        _ place: Int,
         _ effects: inout Effects
     ) {
         switch termination {
-        case .peerFinished, .finished, .idle: effects.finish(partner)
+        case .peerFinished, .finished, .idle:
+            if side == .client, preambles[place] != nil {
+                pairs[place].flags.insert(.clientFinished)
+            } else {
+                effects.finish(other)
+            }
         case .peerReset, .error, .keepalive, .userTimeout, .writeStall, .halfCloseIdle, .drain,
             .limit, .aborted:
-            effects.reset(partner)
+            effects.reset(other)
         }
     }
 
@@ -125,20 +153,22 @@ public struct RelayHandler: Handler, ~Copyable {
         let isOver = pairs[place].flags.isDisjoint(with: [.clientOpen, .upstreamOpen, .connecting])
         guard isOver else { return }
         uncount(place)
+        preambles[place] = nil
         pairs.remove(place)
     }
 
-    public func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> UInt64? {
+    public func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> Remark? {
         let known = ends[Int(connection.slot)]
         guard known.side == .client, known.pair >= 0 else { return nil }
         var pair = pairs[known.pair]
         pair.note(end, on: .client)
-        return RelayRemark(
+        let words = RelayRemark(
             upstream: pair.upstream == nil ? nil : pair.upstreamNumber,
             retries: pair.retries,
             connectMicroseconds: pair.connectNanoseconds / 1000,
             endedBy: pair.endedBy,
             termination: pair.termination
-        ).packed
+        )
+        return Remark(value: words.packed, client: pair.isBehindProxy ? pair.source : nil)
     }
 }

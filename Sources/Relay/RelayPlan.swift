@@ -2,7 +2,7 @@
 // workers count of it.
 
 public import Engine
-import Net
+public import Net
 import Synchronization
 
 /// What is told to a client for which no upstream can be had.
@@ -17,8 +17,14 @@ public enum ConnectFailure: String, CaseIterable, Sendable {
 public struct RelayPlan: Sendable {
     /// Where connections go.
     public var upstreams: UpstreamSet
-    /// Who may connect.
+    /// Who may connect. Where a client comes with a PROXY header, that header's source is judged.
     public var access = AccessList()
+    /// Networks whose connections begin with a PROXY header: those of the proxies in front.
+    public var proxyFrom: [AddressPrefix] = []
+    /// How long a PROXY header may take to arrive.
+    public var headerNanoseconds: UInt64 = 5 * .nanosecondsPerSecond
+    /// What upstreams are told of their clients before anything else; nil for nothing.
+    public var proxyTo: ProxyVersion?
     /// How many other upstreams are tried for a client whose first one cannot be reached.
     public var retries = 2
     /// What becomes of a client that no upstream can be had for.
@@ -38,6 +44,8 @@ public final class RelayCounters: Sendable {
     let refused = Atomic<UInt64>(0)
     let retried = Atomic<UInt64>(0)
     let unserved = Atomic<UInt64>(0)
+    let malformedHeaders = Atomic<UInt64>(0)
+    let overdueHeaders = Atomic<UInt64>(0)
 
     /// All zero.
     public init() {}
@@ -48,11 +56,13 @@ public final class RelayCounters: Sendable {
             ("access_denied", refused.load(ordering: .relaxed)),
             ("connect_retries", retried.load(ordering: .relaxed)),
             ("no_upstream", unserved.load(ordering: .relaxed)),
+            ("proxy_header_malformed", malformedHeaders.load(ordering: .relaxed)),
+            ("proxy_header_overdue", overdueHeaders.load(ordering: .relaxed)),
         ]
     }
 }
 
-/// What a relay says of a client's connection in its record: packed into `ConnectionRecord.remark`.
+/// What a relay says of a client's connection in its record: packed into `Remark.value`.
 public struct RelayRemark: Equatable, Sendable {
     /// The number of the upstream; nil where none was reached.
     public var upstream: Int?

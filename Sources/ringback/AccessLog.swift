@@ -19,7 +19,7 @@ final class AccessLog {
     // Records carry monotonic times; this is what makes dates of them.
     private let wallClockOffset: Double
     /// What a service says of a connection beside, from its remark.
-    var describe: (UInt64) -> [Field] = { _ in [] }
+    var describe: (Remark) -> [Field] = { _ in [] }
 
     /// Opens a log for appending; `-` is stdout.
     init(path: String, format: AccessLogFormat) throws {

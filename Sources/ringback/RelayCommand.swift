@@ -16,6 +16,7 @@ struct RelayCommand: ParsableCommand {
               ringback relay --to a:9000,weight=3 --to b:9000 --to c:9000,backup
               ringback relay --to db1:5432 --to db2:5432 --balance source-hash
               ringback relay --to 10.0.0.1:22 --allow 192.168.0.0/16 --access-log -
+              ringback relay --to web:80 --proxy-from 10.0.0.0/8 --proxy-to v2
 
             An upstream is host:port, with ,weight=N (1 to 256), ,backup (used when no other can
             be) and ,max-connections=N. Up to 64 of them.
@@ -43,6 +44,9 @@ struct RelayCommand: ParsableCommand {
         relay.retries = upstreams.retries
         relay.failure = upstreams.onConnectFailure
         relay.access = try clients.access()
+        relay.proxyFrom = try clients.proxies()
+        relay.headerNanoseconds = clients.proxyTimeout.nanoseconds
+        relay.proxyTo = upstreams.proxyTo
         plan.targets = relay.targets
 
         let counters = RelayCounters()

@@ -7,6 +7,7 @@ public import Relay
 
 extension Balance: ExpressibleByArgument {}
 extension ConnectFailure: ExpressibleByArgument {}
+extension ProxyVersion: ExpressibleByArgument {}
 
 /// Upstreams, and how one is chosen for a client.
 struct UpstreamChoice: ParsableArguments {
@@ -35,6 +36,9 @@ struct UpstreamChoice: ParsableArguments {
 
     @Option(help: "How long it is left out at first; doubled each time, up to 5 minutes.")
     var failTimeout = TimeSpan.seconds(10)
+
+    @Option(help: "Have upstreams told of their clients by the PROXY protocol, of this version.")
+    var proxyTo: ProxyVersion?
 
     /// The upstreams, resolved.
     func makeSet(listeners: [SocketAddress]) throws -> UpstreamSet {
@@ -110,6 +114,24 @@ struct ClientChoice: ParsableArguments {
         help: ArgumentHelp("Networks that may not connect; may be given again.", valueName: "cidr")
     )
     var deny: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Networks of proxies, whose connections begin with a PROXY header; may be given again.",
+            valueName: "cidr"
+        )
+    )
+    var proxyFrom: [String] = []
+
+    @Option(help: "How long such a header may take.")
+    var proxyTimeout = TimeSpan.seconds(5)
+
+    func proxies() throws -> [AddressPrefix] {
+        guard proxyTimeout.nanoseconds > 0 else {
+            throw Failure(.usage, "--proxy-timeout must be above 0")
+        }
+        return try proxyFrom.map { try prefix($0, "--proxy-from") }
+    }
 
     func access() throws -> AccessList {
         AccessList(

@@ -17,7 +17,7 @@ struct ServiceRun {
     /// What the announcement says behind the addresses, such as ` to 10.0.0.1:80`.
     var purpose = ""
     /// Fields of an access log line that are the service's own.
-    var describe: (UInt64) -> [AccessLog.Field] = { _ in [] }
+    var describe: (Remark) -> [AccessLog.Field] = { _ in [] }
     /// Counts of the service's own for the last line.
     var countFields: () -> [(name: String, value: UInt64)] = { [] }
 

@@ -6,10 +6,11 @@ import Relay
 enum UpstreamReport {
     /// What a line of the access log says beside: which upstream, how it was reached, and which
     /// side ended the connection in which way.
-    static func describe(_ packed: UInt64, _ set: UpstreamSet) -> [AccessLog.Field] {
-        guard let remark = RelayRemark(packed: packed) else { return [] }
+    static func describe(_ packed: Remark, _ set: UpstreamSet) -> [AccessLog.Field] {
+        guard let remark = RelayRemark(packed: packed.value) else { return [] }
         let name = remark.upstream.map { set.upstreams[$0].options.target } ?? "none"
-        return [
+        let client: [AccessLog.Field] = packed.client.map { [("client", "\($0)", true)] } ?? []
+        return client + [
             ("upstream", name, true),
             ("connect_us", "\(remark.connectMicroseconds)", false),
             ("retries", "\(remark.retries)", false),

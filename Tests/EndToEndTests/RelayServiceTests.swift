@@ -73,6 +73,25 @@ struct RelayServiceTests {
         ] { #expect(line.contains(part), "\(part) in \(line)") }
     }
 
+    /// Two relays, one behind the other: the log of the second names the client of the first.
+    @Test(arguments: backends)
+    func aRelayTellsTheNextOfItsClient(_ backend: String) throws {
+        let echo = try Server(["--backend", "epoll"])
+        let file = TemporaryFile()
+        let second = try relay(
+            backend,
+            to: echo,
+            ["--proxy-from", "127.0.0.1", "--access-log", file.path]
+        )
+        let first = try relay(backend, to: second, ["--proxy-to", "v2"])
+        let source = "127.0.0.9"
+        let answer = try Program.shell("printf hello | nc -s \(source) -N 127.0.0.1 \(first.port)")
+        #expect(answer.output == "hello")
+        for server in [first, second, echo] { #expect(try server.stop().status == 0) }
+        #expect(file.text.contains("client=\(source):"), "\(file.text)")
+        #expect(file.text.contains("bytes_out=5"), "\(file.text)")
+    }
+
     /// An upstream is killed in the middle of transfers: every client learns, nothing is left
     /// behind, and when it is back the next request succeeds.
     @Test(arguments: backends)
@@ -118,6 +137,9 @@ struct RelayServiceTests {
         (["--to", "127.0.0.1:9", "--listen", "127.0.0.1:9"], 2, "listens there itself"),
         (["--to", "127.0.0.1:9", "--allow", "10.0.0.1/8"], 2, "is no network"),
         (["--to", "127.0.0.1:9", "--retries", "-1"], 2, "--retries"),
+        (["--to", "127.0.0.1:9", "--proxy-from", "all"], 2, "--proxy-from 'all' is no network"),
+        (["--to", "127.0.0.1:9", "--proxy-to", "v3"], 2, "--proxy-to"),
+        (["--to", "127.0.0.1:9", "--proxy-timeout", "0s"], 2, "--proxy-timeout"),
         (["--to", "127.0.0.1:9", "--balance", "fair"], 2, "--balance"),
     ])
     func badInputGetsOneLine(_ options: [String], _ status: Int, _ words: String) throws {

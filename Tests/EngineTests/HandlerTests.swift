@@ -47,7 +47,7 @@ private struct Generator: Handler, ~Copyable {
 
     init(count: Int) { self.count = count }
 
-    static var produces: Bool { true }
+    var production: Production { .most }
 
     mutating func opened(_ connection: ConnectionID, tag: UInt32, _ effects: inout Effects) {
         effects.produce(on: connection)

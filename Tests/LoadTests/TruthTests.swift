@@ -42,7 +42,7 @@ private struct StallingEcho: Handler, ~Copyable {
 
 /// An echo that answers each request after the same time.
 private struct DelayingEcho: Handler, ~Copyable {
-    static var produces: Bool { true }
+    var production: Production { .most }
 
     let delayNanoseconds: UInt64
     private var waiting: [(moment: UInt64, connection: ConnectionID, byteCount: Int)] = []

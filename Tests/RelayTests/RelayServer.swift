@@ -50,7 +50,7 @@ final class RelayServer {
         var plan = GroupPlan(backend: .uring, limits: limits)
         setting.interface.apply(to: &plan)
         plan.listeners = [ListenOptions(address: try SocketAddress(parsing: "127.0.0.1:0"))]
-        plan.policy.drainNanoseconds = .nanosecondsPerSecond
+        plan.policy.drainNanoseconds = 200 * .nanosecondsPerMillisecond
         plan.policy.connectNanoseconds = .nanosecondsPerSecond
         plan.policy.finishesQuiet = false
         var relay = RelayPlan(upstreams: upstreams)

@@ -6,7 +6,7 @@ public import Engine
 
 /// An echo by copying.
 public struct FaultyEcho: Handler, ~Copyable {
-    public static var produces: Bool { true }
+    public var production: Production { .most }
 
     private struct Backlog {
         var bytes: [UInt8] = []

@@ -56,6 +56,9 @@ public final class TestClient: @unchecked Sendable {
 
     deinit { Glibc.close(descriptor) }
 
+    /// This end's address.
+    public var localAddress: SocketAddress? { Descriptor(rawValue: descriptor).localAddress }
+
     /// Sends all bytes.
     public func send(_ bytes: [UInt8]) throws {
         var sent = 0
