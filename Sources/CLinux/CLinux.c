@@ -115,6 +115,22 @@ int clinux_linger_zero(int fd) {
     return RESULT(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
 }
 
+int clinux_pipe(int *read_end, int *write_end, int byte_count) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
+    // A user without privileges has a limit (pipe(7)); what there is without this serves as well.
+    fcntl(ends[1], F_SETPIPE_SZ, byte_count);
+    *read_end = ends[0];
+    *write_end = ends[1];
+    return 0;
+}
+
+int64_t clinux_splice(int from, int to, size_t count) {
+    // Without SPLICE_F_MORE: it would hold small pieces back for 200 ms.
+    ssize_t n = splice(from, NULL, to, NULL, count, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    return n < 0 ? -errno : n;
+}
+
 int clinux_event_descriptor(void) {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return fd < 0 ? -errno : fd;
@@ -164,6 +180,13 @@ static void fill_stop_signals(sigset_t *set) {
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
+}
+
+void clinux_block_broken_pipe(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 int clinux_block_signals(void) {

@@ -53,6 +53,15 @@ struct Connection {
         /// The connect in flight took too long.
         static let connectOverdue = Flags(rawValue: 1 << 14)
 
+        /// What it receives goes on through a pipe, without being copied.
+        static let bypassing = Flags(rawValue: 1 << 15)
+        /// A pipe holds bytes for it.
+        static let piped = Flags(rawValue: 1 << 20)
+
+        // Of the io_uring driver alone.
+        /// What is armed only waits until bytes are there.
+        static let polling = Flags(rawValue: 1 << 21)
+
         // Of the epoll driver alone: what the kernel has reported.
         static let readable = Flags(rawValue: 1 << 16)
         static let writable = Flags(rawValue: 1 << 17)
@@ -75,8 +84,13 @@ struct Connection {
     var fed: UInt32 = .max
     /// What the handler called it when it asked for the connection.
     var tag: UInt32 = 0
-    /// The turn in which the send in flight began.
-    var sendTurn: UInt32 = 0
+    /// The turn in which the send in flight began; wraps.
+    var sendTurn: UInt16 = 0
+    /// Large receives in a row, as long as it is read into buffers; while it goes through pipes,
+    /// what is left until it is read into buffers again.
+    var bulk: UInt8 = 0
+    /// The pipe that holds bytes for it, while `.piped`.
+    var pipe = PipeID.none
     /// When bytes last arrived, and when a send last began or took bytes, in milliseconds; both
     /// wrap.
     var receivedAt: UInt32 = 0

@@ -15,6 +15,10 @@ public struct Counters: Sendable, Equatable {
     public var sends: UInt64 = 0
     public var bytesSent: UInt64 = 0
     public var shortSends: UInt64 = 0
+    /// Times that a connection began to go through pipes, and the bytes that went there: they are
+    /// among those received.
+    public var bypasses: UInt64 = 0
+    public var bytesBypassed: UInt64 = 0
     /// Bytes that were received or produced and never sent, because the connection broke.
     public var bytesDropped: UInt64 = 0
     /// Turns of the loop: one `io_uring_enter` or `epoll_wait` each.
@@ -57,6 +61,7 @@ public struct Counters: Sendable, Equatable {
             ("accepted", \.accepted), ("connected", \.connected), ("closed", \.closed),
             ("receives", \.receives), ("bytes_received", \.bytesReceived),
             ("sends", \.sends), ("bytes_sent", \.bytesSent), ("short_sends", \.shortSends),
+            ("bypasses", \.bypasses), ("bytes_bypassed", \.bytesBypassed),
             ("bytes_dropped", \.bytesDropped), ("turns", \.turns), ("events", \.events),
             ("starved", \.starved), ("throttled", \.throttled), ("rearmed", \.rearmed),
             ("completion_overflows", \.completionOverflows),

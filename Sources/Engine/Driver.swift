@@ -53,6 +53,14 @@ public protocol Driver: ~Copyable {
     /// Sends the first buffers of the outbox. Sets `.sending` where the outcome comes as `.sent`.
     mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome
 
+    /// Waits until there is something to receive, in place of a receive: `.readable` follows, or
+    /// `.receiveStopped`.
+    mutating func awaitReadable(_ slot: UInt32, _ state: inout WorkerState)
+    /// Something was received in another way, or there was nothing.
+    mutating func readAside(_ slot: UInt32, _ state: inout WorkerState)
+    /// Waits until a full socket takes more, in place of a send: `.writable` follows.
+    mutating func awaitWritable(_ slot: UInt32, _ state: inout WorkerState)
+
     /// Sends FIN. Returns whether that leaves: if not, the peer would wait for it on and on.
     mutating func finish(_ slot: UInt32, _ state: inout WorkerState) -> Bool
     /// Brings everything in flight on a connection to its end, at once.
@@ -121,6 +129,11 @@ public enum Event {
     /// The receive ended without bytes and without cause for concern: ask again if bytes are
     /// wanted.
     case receiveStopped(UInt32)
+    /// There is something to receive: bytes that a call will find without waiting, or else perhaps
+    /// only FIN, an error or an urgent byte.
+    case readable(UInt32, hasBytes: Bool)
+    /// There is room for more bytes, or the connection broke.
+    case writable(UInt32)
     /// The peer has sent FIN (nil), or the connection broke.
     case receiveEnded(UInt32, Errno?)
     /// No buffer was free.
@@ -136,6 +149,7 @@ public struct WorkerState: ~Copyable {
     let limits: Limits
     var connections: ConnectionTable
     var buffers: BufferPool
+    var pipes: PipePool
     var counters = Counters()
     var deadlines = Deadlines()
     /// Monotonic nanoseconds at the beginning of the turn, and the same in milliseconds; those
@@ -153,6 +167,7 @@ public struct WorkerState: ~Copyable {
         self.limits = limits
         self.connections = connections
         self.buffers = buffers
+        pipes = PipePool(limits)
         buffersKept =
             switch production {
             case .none: 0

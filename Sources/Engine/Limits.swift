@@ -17,6 +17,10 @@ public struct Limits: Sendable, Equatable {
     public var bufferBytes: Int
     /// Bytes that may wait to be sent on one connection before reading stops.
     public var pendingBytesMax: Int
+    /// Pipes through which large amounts go on without being copied; at most 254. Only for handlers
+    /// that forward all of a connection to one other, whatever it is: what goes through a pipe they
+    /// do not see. Two descriptors each.
+    public var pipeCount = 0
     /// Submissions between two enters: a power of two, at least `submissionsPerStep`.
     public var submissionEntries: Int
     /// Completions between two enters: a power of two. Less than the connections produce in a turn
@@ -63,6 +67,9 @@ public struct Limits: Sendable, Equatable {
     /// Connections that may wait in a listener's queue: the kernel's usual somaxconn.
     static let acceptQueueMax = 4096
 
+    /// From so many bytes on a receive is a large one. Below it copying costs less than the calls.
+    var largeBytes: Int { max(1, min(bufferBytes, 64 * 1024) / 2) }
+
     /// Below this many pending bytes a connection that was stopped is read again.
     var pendingBytesLow: Int { pendingBytesMax / 2 }
 
@@ -102,6 +109,9 @@ public struct Limits: Sendable, Equatable {
         if pendingBytesMax < 1 || pendingBytesMax > 1 << 30 {
             return "the pending bytes of a connection must be from 1 to 1073741824, "
                 + "not \(pendingBytesMax)"
+        }
+        if !(0...PipePool.countMax).contains(pipeCount) {
+            return "the number of pipes must be from 0 to \(PipePool.countMax), not \(pipeCount)"
         }
         return nil
     }

@@ -9,10 +9,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     @inline(__always)
     mutating func received(_ slot: UInt32, _ buffer: BufferID) {
         let bytes = state.buffers.bytes(of: buffer)
-        state.connections[slot].receivedAt = state.nowMilliseconds
-        journal?.received(slot, bytes.count)
-        state.counters.receives &+= 1
-        state.counters.bytesReceived &+= UInt64(bytes.count)
+        noteReceived(slot, bytes.count)
         guard !state.connections[slot].flags.contains(.aborting) else {
             drop(buffer, of: slot)
             return closeIfIdle(slot)
@@ -24,6 +21,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         case .forward(let target):
             if let target = current(target) {
                 deliver(buffer, to: target, from: slot)
+                if state.pipes.isOpen { considerBypass(slot, bytes.count) }
             } else {
                 drop(buffer, of: slot)
             }
@@ -42,7 +40,9 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         let reasons: Connection.Flags = [
             .receiving, .peerFinished, .throttled, .paused, .aborting, .connecting,
         ]
-        guard state.connections[slot].flags.isDisjoint(with: reasons) else { return }
+        let flags = state.connections[slot].flags
+        guard flags.isDisjoint(with: reasons) else { return }
+        if flags.contains(.bypassing) { return awaitBypass(slot) }
         if driver.canReceive(state) {
             driver.receive(slot, &state)
         } else {
@@ -75,9 +75,10 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         state.buffers.append(buffer, to: &state.connections[target].outbox)
         state.connections[target].feeder = state.connections.id(of: source)
         state.connections[source].fed = target
-        if !flags.contains(.sending) || KnownFault.sendsOverlap.isBack {
+        if flags.isDisjoint(with: [.sending, .piped]) || KnownFault.sendsOverlap.isBack {
             send(target)
-        } else if D.sendsAtOnce || state.connections[target].sendTurn != state.turn,
+        } else if D.sendsAtOnce
+            || state.connections[target].sendTurn != UInt16(truncatingIfNeeded: state.turn),
             state.buffers.areScarce
                 || state.connections[target].outbox.byteCount > UInt32(state.limits.pendingBytesMax)
         {
@@ -98,7 +99,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         while !state.connections[slot].outbox.isEmpty {
             switch driver.send(slot, &state) {
             case .underWay:
-                state.connections[slot].sendTurn = state.turn
+                state.connections[slot].sendTurn = UInt16(truncatingIfNeeded: state.turn)
                 state.connections[slot].progressAt = state.nowMilliseconds
                 return
             case .sent(let byteCount):
@@ -118,22 +119,38 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         if state.connections[slot].outbox.byteCount <= UInt32(state.limits.pendingBytesLow) {
             resumeFeeder(of: slot)
         }
-        if !flags.isDisjoint(with: [.producing, .finishing, .resetting]) { continueDraining(slot) }
+        let waits: Connection.Flags = [.producing, .finishing, .resetting, .piped]
+        if !flags.isDisjoint(with: waits) { continueDraining(slot) }
         if isStopping { quietCandidates.append(slot) }
     }
 
     /// Notes what a send took, and brings its buffers home.
     @inline(__always)
     private mutating func account(_ slot: UInt32, _ byteCount: Int) {
-        state.counters.sends &+= 1
-        state.counters.bytesSent &+= UInt64(byteCount)
-        state.connections[slot].progressAt = state.nowMilliseconds
-        journal?.sent(slot, byteCount)
+        noteSent(slot, byteCount)
         let isShort = state.buffers.finishSending(
             &state.connections[slot].outbox,
             byteCount: byteCount
         )
         if isShort { state.counters.shortSends &+= 1 }
+    }
+
+    /// Counts what a send took.
+    @inline(__always)
+    mutating func noteSent(_ slot: UInt32, _ byteCount: Int) {
+        state.counters.sends &+= 1
+        state.counters.bytesSent &+= UInt64(byteCount)
+        state.connections[slot].progressAt = state.nowMilliseconds
+        journal?.sent(slot, byteCount)
+    }
+
+    /// Counts what a receive brought.
+    @inline(__always)
+    mutating func noteReceived(_ slot: UInt32, _ byteCount: Int) {
+        state.connections[slot].receivedAt = state.nowMilliseconds
+        journal?.received(slot, byteCount)
+        state.counters.receives &+= 1
+        state.counters.bytesReceived &+= UInt64(byteCount)
     }
 
     /// Bytes of the send in flight.
@@ -148,7 +165,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     /// Goes on with what waits for the outbox to empty.
-    private mutating func continueDraining(_ slot: UInt32) {
+    mutating func continueDraining(_ slot: UInt32) {
+        if state.connections[slot].flags.contains([.piped, .open]) { drainPipe(slot) }
         if state.connections[slot].flags.contains([.producing, .open]) { produce(slot) }
         if state.connections[slot].flags.contains([.resetting, .open]) { resetIfDrained(slot) }
         if state.connections[slot].flags.contains([.finishing, .open]) { finishIfDrained(slot) }
@@ -158,7 +176,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func produce(_ slot: UInt32) {
         guard state.connections[slot].flags.isDisjoint(with: [.finished, .aborting]) else { return }
         fillOutbox(slot)
-        guard !state.connections[slot].flags.contains(.sending) else { return }
+        guard state.connections[slot].flags.isDisjoint(with: [.sending, .piped]) else { return }
         send(slot)
         // Where everything left at once there may be more: in a later turn, for others wait too.
         let flags = state.connections[slot].flags

@@ -99,7 +99,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Sends FIN when everything queued has left, and closes when the peer's FIN has come too.
     mutating func finishIfDrained(_ slot: UInt32) {
         let flags = state.connections[slot].flags
-        guard flags.contains(.finishing), flags.isDisjoint(with: [.aborting, .resetting]),
+        guard flags.contains(.finishing), flags.isDisjoint(with: [.aborting, .resetting, .piped]),
             state.connections[slot].outbox.isEmpty
         else { return }
         if flags.contains(.peerFinished) {
@@ -127,7 +127,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// grace.
     mutating func resetIfDrained(_ slot: UInt32) {
         let flags = state.connections[slot].flags
-        guard !flags.contains(.aborting), state.connections[slot].outbox.isEmpty else { return }
+        guard flags.isDisjoint(with: [.aborting, .piped]), state.connections[slot].outbox.isEmpty
+        else { return }
         let silence = elapsed(since: state.connections[slot].progressAt)
         if silence < policy.graceNanoseconds, driver.hasUnacknowledgedBytes(slot, state) {
             timers.set(slot, at: state.now)
@@ -159,6 +160,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         let connection = state.connections.id(of: slot)
         let dropped = state.buffers.discard(&state.connections[slot].outbox)
         countDropped(dropped, on: slot)
+        if flags.contains(.piped) { discardPipe(slot) }
         let end = ConnectionEnd(
             termination: state.connections[slot].termination
                 ?? (flags.contains(.finished) ? .finished : .peerFinished),

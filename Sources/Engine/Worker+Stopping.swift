@@ -53,7 +53,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func finishIfQuiet(_ slot: UInt32) {
         let flags = state.connections[slot].flags
         guard policy.finishesQuiet, flags.contains(.open),
-            flags.isDisjoint(with: [.finishing, .aborting]),
+            flags.isDisjoint(with: [.finishing, .aborting, .piped]),
             state.connections[slot].outbox.isEmpty, !driver.hasUnreadBytes(slot, &state)
         else { return }
         finish(slot, because: .drain)

@@ -136,6 +136,8 @@ public struct KernelRing: Ring, ~Copyable {
             sendPieces(descriptor, pieces, token)
         case .pollReadable(let descriptor):
             curing_poll_readable(ring, descriptor.rawValue, token)
+        case .pollWritable(let descriptor):
+            curing_poll_writable(ring, descriptor.rawValue, token)
         case .cancel(let target):
             curing_cancel(ring, target.rawValue, token)
         case .close(let descriptor):

@@ -93,6 +93,8 @@ public enum Submission {
     case sendPieces(Descriptor, UnsafeBufferPointer<Piece>)
     /// Completes when the descriptor becomes readable.
     case pollReadable(Descriptor)
+    /// Completes when the descriptor becomes writable.
+    case pollWritable(Descriptor)
     /// Asks for the end of the operation that carries the token. A hint: only the operation's own
     /// last completion ends it. Posts a completion of its own only where nothing was found.
     case cancel(Token)

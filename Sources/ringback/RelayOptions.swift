@@ -1,6 +1,7 @@
 // The options of the relay: where connections go, and who may connect.
 
 public import ArgumentParser
+import Engine
 import Net
 import Options
 public import Relay
@@ -97,6 +98,24 @@ struct UpstreamChoice: ParsableArguments {
             }
         }
         return found
+    }
+}
+
+/// How bytes are moved.
+struct MovingChoice: ParsableArguments {
+    @Option(
+        help: """
+            Pipes of each worker through which large amounts go without being copied; 0 copies \
+            everything.
+            """
+    )
+    var pipes = 16
+
+    func apply(to plan: inout GroupPlan) throws {
+        guard (0...254).contains(pipes) else {
+            throw Failure(.usage, "--pipes must be from 0 to 254, not \(pipes)")
+        }
+        plan.limits.pipeCount = pipes
     }
 }
 

@@ -10,14 +10,16 @@ import Testing
 struct Setting: CustomTestStringConvertible, Sendable {
     let interface: Interface
     let pool: PoolSetting
+    /// Pipes for bytes that need not be copied.
+    var pipeCount = 0
 
     static let all = Interface.allCases.flatMap { interface in
-        [PoolSetting.normal, .eightBuffers, .tinyBuffers].map {
-            Setting(interface: interface, pool: $0)
+        [PoolSetting.normal, .eightBuffers, .tinyBuffers].flatMap { pool in
+            [0, 1].map { Setting(interface: interface, pool: pool, pipeCount: $0) }
         }
     }
 
-    var testDescription: String { "\(interface), \(pool)" }
+    var testDescription: String { "\(interface), \(pool), \(pipeCount) pipes" }
 }
 
 /// A running relay.
@@ -47,6 +49,7 @@ final class RelayServer {
         var limits = Limits(connectionsMax: 1200)
         limits.slotsPerClient = 2
         setting.pool.apply(to: &limits)
+        limits.pipeCount = setting.pipeCount
         var plan = GroupPlan(backend: .uring, limits: limits)
         setting.interface.apply(to: &plan)
         plan.listeners = [ListenOptions(address: try SocketAddress(parsing: "127.0.0.1:0"))]

@@ -33,7 +33,7 @@ struct Queued {
         case .pollReadable: kind = .poll
         case .cancel(let target): kind = .cancel(target)
         case .close(let descriptor): kind = .close(descriptor)
-        case .connect: kind = .unknown
+        case .connect, .pollWritable: kind = .unknown
         }
     }
 }

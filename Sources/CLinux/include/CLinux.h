@@ -90,6 +90,12 @@ int clinux_unacknowledged_bytes(int fd);
 /// Makes the coming close an abort: RST instead of FIN.
 int clinux_linger_zero(int fd);
 
+/// A pipe with room for so many bytes, as far as the kernel lets it: CLOEXEC, non-blocking.
+int clinux_pipe(int *read_end, int *write_end, int byte_count);
+/// Moves up to `count` bytes between a pipe and a socket, without copying them and without waiting
+/// for the pipe, or for the socket to take them (splice(2)).
+int64_t clinux_splice(int from, int to, size_t count);
+
 int clinux_event_descriptor(void);
 int clinux_event_signal(int fd);
 int clinux_event_drain(int fd);
@@ -106,6 +112,8 @@ void clinux_exact_timers(void);
 
 /// Blocks SIGINT and SIGTERM in the calling thread and those it starts, and ignores SIGPIPE.
 int clinux_block_signals(void);
+/// Lets no write of the calling thread raise SIGPIPE.
+void clinux_block_broken_pipe(void);
 /// Waits for one of them. Returns its number, -EAGAIN when `timeout_nanoseconds` (negative: no
 /// limit) have passed.
 int clinux_wait_signal(int64_t timeout_nanoseconds);

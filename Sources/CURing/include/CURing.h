@@ -192,6 +192,11 @@ static inline void curing_poll_readable(struct curing_ring *r, int fd, uint64_t 
     io_uring_prep_poll_add(sqe, fd, POLLIN);
 }
 
+static inline void curing_poll_writable(struct curing_ring *r, int fd, uint64_t token) {
+    struct io_uring_sqe *sqe = curing_next(r, token);
+    io_uring_prep_poll_add(sqe, fd, POLLOUT);
+}
+
 /// Asks for the end of the operation that carries `target`. Success posts no completion.
 static inline void curing_cancel(struct curing_ring *r, uint64_t target, uint64_t token) {
     struct io_uring_sqe *sqe = curing_next(r, token);

@@ -89,13 +89,21 @@ extension EpollDriver where Calls: ~Copyable {
         if !flags.isDisjoint(with: [.connecting, .unwatched]) { return prelude(slot, &state) }
         if flags.contains([.sending, .writable]) {
             state.connections[slot].flags.remove(.sending)
+            if flags.contains(.piped), state.connections[slot].outbox.isEmpty {
+                return .writable(slot)
+            }
             switch send(slot, &state) {
             case .sent(let count): return .sent(slot, count)
             case .failed(let error): return .sendFailed(slot, error)
             case .underWay: break
             }
         }
-        if flags.contains([.receiving, .readable]) { return receiveOnce(slot, &state) }
+        if flags.contains([.receiving, .readable]) {
+            guard flags.contains(.bypassing) else { return receiveOnce(slot, &state) }
+            state.connections[slot].flags.remove(.receiving)
+            // Its sockets never wait, so asking costs no more than looking.
+            return .readable(slot, hasBytes: true)
+        }
         return nil
     }
 

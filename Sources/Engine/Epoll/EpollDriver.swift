@@ -178,6 +178,28 @@ public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
         return .underWay
     }
 
+    public mutating func awaitReadable(_ slot: UInt32, _ state: inout WorkerState) {
+        let flags = state.connections[slot].flags
+        state.connections[slot].flags.insert(.receiving)
+        // In the next turn, for others wait too.
+        if flags.contains(.readable) { later.append(slot) }
+    }
+
+    public mutating func readAside(_ slot: UInt32, _ state: inout WorkerState) {
+        // What arrives after the socket was seen empty is an edge; but not FIN or an error that was
+        // reported before.
+        let flags = state.connections[slot].flags
+        guard !flags.contains(.readToEnd),
+            calls.unreadByteCount(state.connections[slot].descriptor) == 0
+        else { return }
+        state.connections[slot].flags.remove(.readable)
+    }
+
+    public mutating func awaitWritable(_ slot: UInt32, _ state: inout WorkerState) {
+        state.connections[slot].flags.remove(.writable)
+        state.connections[slot].flags.insert(.sending)
+    }
+
     public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
         // Of a connection that is broken the receive tells.
         let error = calls.shutdownWriting(state.connections[slot].descriptor)

@@ -18,6 +18,18 @@ extension UringDriver where R: ~Copyable {
                 return completion.result >= 0
                     ? .sent(token.slot, Int(completion.result))
                     : .sendFailed(token.slot, Errno(rawValue: -completion.result))
+            case .readable:
+                guard isCurrent(token, &state) else { continue }
+                receiveEnded(token.slot, &state)
+                guard completion.result >= 0 else { return .receiveStopped(token.slot) }
+                // The kernel reports why it woke us, not what is there (6.18).
+                let unread = state.connections[token.slot].descriptor.unreadByteCount
+                return .readable(token.slot, hasBytes: unread > 0)
+            case .writable:
+                // Of a connection that is broken the next call tells.
+                guard isCurrent(token, &state) else { continue }
+                state.connections[token.slot].flags.remove(.sending)
+                return .writable(token.slot)
             case .accept:
                 return acceptCompleted(completion, &state)
             case .connect:
@@ -99,7 +111,7 @@ extension UringDriver where R: ~Copyable {
 
     @inline(__always)
     func receiveEnded(_ slot: UInt32, _ state: inout WorkerState) {
-        state.connections[slot].flags.subtract([.receiving, .receiveEnding])
+        state.connections[slot].flags.subtract([.receiving, .receiveEnding, .polling])
     }
 
     /// "Not found" or "too late". The operation's own completion tells what became of it; should

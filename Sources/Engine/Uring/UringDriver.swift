@@ -17,6 +17,8 @@ enum Operation: UInt8 {
     case cancelAccept
     case close
     case doorbell
+    case readable
+    case writable
     /// The ring's own (`Token.socket`, `Token.installation`).
     case socket = 254
     case installation = 255
@@ -143,7 +145,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     public mutating func stopReceiving(_ slot: UInt32, _ state: inout WorkerState) {
         guard !state.connections[slot].flags.contains(.receiveEnding) else { return }
         state.connections[slot].flags.insert(.receiveEnding)
-        cancel(.receive, slot, state)
+        cancel(receiving(slot, state), slot, state)
         if KnownFault.cancelIsTheEnd.isBack { receiveEnded(slot, &state) }
     }
 
@@ -168,6 +170,25 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         return .underWay
     }
 
+    public mutating func awaitReadable(_ slot: UInt32, _ state: inout WorkerState) {
+        state.connections[slot].flags.formUnion([.receiving, .polling])
+        let descriptor = state.connections[slot].descriptor
+        ring.submit(.pollReadable(descriptor), token: token(.readable, slot, state))
+    }
+
+    public mutating func readAside(_ slot: UInt32, _ state: inout WorkerState) {}
+
+    public mutating func awaitWritable(_ slot: UInt32, _ state: inout WorkerState) {
+        state.connections[slot].flags.insert(.sending)
+        let descriptor = state.connections[slot].descriptor
+        ring.submit(.pollWritable(descriptor), token: token(.writable, slot, state))
+    }
+
+    /// What is armed on a connection that is receiving.
+    private func receiving(_ slot: UInt32, _ state: borrowing WorkerState) -> Operation {
+        state.connections[slot].flags.contains(.polling) ? .readable : .receive
+    }
+
     public mutating func finish(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
         // Of a connection that is broken the receive tells.
         let error = ring.shutdown(state.connections[slot].descriptor, .writing)
@@ -177,8 +198,11 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     public mutating func cut(_ slot: UInt32, _ state: inout WorkerState) {
         // Closing would not end what is in flight: each request holds the socket open by itself.
         let flags = state.connections[slot].flags
-        if flags.contains(.receiving) { cancel(.receive, slot, state) }
-        if flags.contains(.sending) { cancel(.send, slot, state) }
+        if flags.contains(.receiving) { cancel(receiving(slot, state), slot, state) }
+        if flags.contains(.sending) {
+            let isSend = state.connections[slot].outbox.sendingCount > 0
+            cancel(isSend ? .send : .writable, slot, state)
+        }
         if flags.contains(.connecting) { cancel(.connect, slot, state) }
     }
 
