@@ -27,6 +27,8 @@ public protocol Driver: ~Copyable {
     /// Takes charge of an accepted connection.
     mutating func adopt(_ slot: UInt32, _ state: inout WorkerState)
 
+    /// Gives a target of the plan another address, for the connects to come.
+    mutating func retarget(_ target: Int, to address: SocketAddress)
     /// Makes a socket for a connection to a target of the plan.
     mutating func openSocket(target: Int) -> Result<Descriptor, SystemError>
     /// Makes a connection to a target of the plan; ends with `.connected` or `.connectFailed`.
@@ -50,6 +52,8 @@ public protocol Driver: ~Copyable {
     /// Whether a send tries at once. Then one that is under way has found that the peer's window is
     /// full; otherwise it may only be waiting for its turn.
     static var sendsAtOnce: Bool { get }
+    /// Whether calls on its sockets wait.
+    static var socketsWait: Bool { get }
     /// Sends the first buffers of the outbox. Sets `.sending` where the outcome comes as `.sent`.
     mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome
 

@@ -22,6 +22,8 @@ public struct Effects: ~Copyable {
     /// The addresses of the connection that was accepted, while `opened` is called: where the
     /// handler asks for them.
     public internal(set) var addresses = ConnectionAddresses(peer: nil, local: nil)
+    /// Targets that have other addresses now, taken by the worker.
+    var retargets: [(target: Int, address: SocketAddress)] = []
     /// Set by `wake(at:)`, taken by the worker.
     var wakeMoment: UInt64?
 
@@ -41,6 +43,11 @@ public struct Effects: ~Copyable {
     /// `connectFailed`.
     public mutating func connect(to target: Int, tag: UInt32) {
         append(.connect(target: target, tag: tag))
+    }
+
+    /// Has later connects to a target go to another address. Only from `started` and `woke`.
+    public mutating func retarget(_ target: Int, to address: SocketAddress) {
+        retargets.append((target, address))
     }
 
     /// Has `produce` called until it has less than a buffer, as far as buffers and the peer allow.

@@ -86,8 +86,12 @@ struct PipePool: ~Copyable {
     }
 
     /// Hands what a pipe holds to a socket, as far as that takes it. Returns how much, or `-errno`.
-    mutating func drain(_ pipe: PipeID, into socket: Descriptor) -> Int {
+    ///
+    /// - Parameter mayWait: whether the socket is one that waits.
+    mutating func drain(_ pipe: PipeID, into socket: Descriptor, mayWait: Bool) -> Int {
         let number = Int(pipe.rawValue)
+        if mayWait { socket.setWaiting(false) }
+        defer { if mayWait { socket.setWaiting(true) } }
         let count = entries[number].pipe
             .drainOnce(into: socket, byteCount: entries[number].byteCount)
         entries[number].byteCount -= max(0, count)

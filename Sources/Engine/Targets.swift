@@ -25,24 +25,37 @@ struct TargetTable: ~Copyable {
     }
 
     private let storage: UnsafeMutableRawPointer
-    private let byteCounts: [UInt32]
-    private let targets: [Target]
+    private var byteCounts: [UInt32]
+    private var targets: [Target]
+    // Each target has two places, and is at the first or the second of them. A submission that
+    // waits to be handed over still points to where its target was.
+    private var isAtSecond: [Bool]
 
     private static var stride: Int { (SocketAddress.storageBytes + 7) / 8 * 8 }
 
     init(_ targets: [Target]) {
-        let storage = UnsafeMutableRawPointer.allocate(
-            byteCount: max(1, targets.count * TargetTable.stride),
+        storage = .allocate(
+            byteCount: max(1, targets.count * 2 * TargetTable.stride),
             alignment: 8
         )
-        byteCounts = targets.enumerated().map { index, target in
-            target.address.write(to: storage + index * TargetTable.stride)
-        }
         self.targets = targets
-        self.storage = storage
+        byteCounts = Array(repeating: 0, count: targets.count)
+        isAtSecond = Array(repeating: true, count: targets.count)
+        for (index, target) in targets.enumerated() { setAddress(index, target.address) }
     }
 
     deinit { storage.deallocate() }
+
+    /// Changes where a target is.
+    mutating func setAddress(_ index: Int, _ address: SocketAddress) {
+        isAtSecond[index].toggle()
+        targets[index].address = address
+        byteCounts[index] = address.write(to: place(index))
+    }
+
+    private func place(_ index: Int) -> UnsafeMutableRawPointer {
+        storage + (index * 2 + (isAtSecond[index] ? 1 : 0)) * TargetTable.stride
+    }
 
     /// What a socket for a target has to be.
     func plan(_ index: Int) -> (family: SocketAddress.Family, source: SocketAddress?) {
@@ -50,9 +63,6 @@ struct TargetTable: ~Copyable {
     }
 
     subscript(_ index: Int) -> Entry {
-        Entry(
-            bytes: UnsafeRawPointer(storage + index * TargetTable.stride),
-            byteCount: byteCounts[index]
-        )
+        Entry(bytes: UnsafeRawPointer(place(index)), byteCount: byteCounts[index])
     }
 }

@@ -45,6 +45,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     private func bypassTarget(of slot: UInt32) -> UInt32? {
         let target = state.connections[slot].fed
         guard target != .max, state.connections[target].feeder == state.connections.id(of: slot),
+            state.connections[target].flags.contains(.open),
             state.connections[target].flags.isDisjoint(with: [.finished, .aborting])
         else { return nil }
         return target
@@ -116,7 +117,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         else { return }
         let pipe = state.connections[slot].pipe
         let descriptor = state.connections[slot].descriptor
-        let result = state.pipes.drain(pipe, into: descriptor)
+        let result = state.pipes.drain(pipe, into: descriptor, mayWait: D.socketsWait)
         if result > 0 { noteSent(slot, result) }
         if state.pipes.byteCount(of: pipe) == 0 { return pipeDrained(slot) }
         let error = Errno(rawValue: Int32(truncatingIfNeeded: -result))

@@ -101,6 +101,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         refreshClock()
         attendAllListeners()
         handler.started(&effects)
+        retarget()
         applyEffects()
     }
 
@@ -201,6 +202,12 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         while !effects.isEmpty, driver.hasRoom, let effect = effects.popFirst() { apply(effect) }
     }
 
+    /// Gives targets the addresses that the handler has found out.
+    private mutating func retarget() {
+        for (target, address) in effects.retargets { driver.retarget(target, to: address) }
+        effects.retargets.removeAll()
+    }
+
     @inline(never)
     private mutating func apply(_ effect: Effects.Effect) {
         switch effect {
@@ -257,7 +264,9 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         while driver.hasRoom, let purpose = state.deadlines.popDue(now: state.now) {
             switch purpose {
             case .acceptRetry: resumeAccepting()
-            case .handlerWake: handler.woke(&effects)
+            case .handlerWake:
+                handler.woke(&effects)
+                retarget()
             case .stop: sweep = Sweep(cuts: true)
             }
             applyEffects()
@@ -269,5 +278,6 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         if control.isStopRequested { stop() }
         if control.isCutRequested, isStopping { sweep = Sweep(cuts: true) }
         handler.woke(&effects)
+        retarget()
     }
 }

@@ -32,7 +32,8 @@ public struct Pipe: Sendable {
         Int(clinux_splice(socket.rawValue, writeEnd.rawValue, byteCount))
     }
 
-    /// Hands up to so many bytes to a socket, without waiting. Returns their count, or `-errno`.
+    /// Hands up to so many bytes to a socket. It waits where the socket does and is full. Returns
+    /// their count, or `-errno`.
     ///
     /// A broken connection raises SIGPIPE, unless the thread blocks it.
     public func drainOnce(into socket: Descriptor, byteCount: Int) -> Int {

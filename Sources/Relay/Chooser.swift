@@ -1,6 +1,7 @@
 // Chooser: how a worker finds an upstream for a client. Ordinary ones come first, then backups.
 // Where all that could be used are left out for their failures, these are tried all the same: a
-// client that is refused for certain has nothing of it.
+// client that is refused for certain has nothing of it. One that a check has found down is not:
+// that is what the check is for.
 
 import Net
 
@@ -42,7 +43,7 @@ struct Chooser: ~Copyable {
         while let number = candidate(members, source, passed) {
             passed |= 1 << UInt64(number)
             let upstream = set.upstreams[number]
-            guard upstream.reserve() else { continue }
+            guard upstream.isUp, upstream.reserve() else { continue }
             if let now, upstream.isEjected(now: now) {
                 upstream.unreserve()
                 continue

@@ -24,9 +24,22 @@ extension RelayHandler {
     private mutating func connectToAddress(_ place: Int, _ effects: inout Effects) {
         pairs[place].flags.insert(.connecting)
         pairs[place].connectStartedAt = effects.now
-        let first = plan.upstreams.firstTargets[pairs[place].upstreamNumber]
-        let tag = UInt32(truncatingIfNeeded: place + 1)
-        effects.connect(to: first + pairs[place].addressNumber, tag: tag)
+        let target = plan.upstreams.target(pairs[place].upstreamNumber, pairs[place].addressNumber)
+        effects.connect(to: target, tag: UInt32(truncatingIfNeeded: place + 1))
+    }
+
+    /// Takes note of where upstreams are now. A connect under way goes on to where they were.
+    mutating func refreshAddresses(_ effects: inout Effects) {
+        let generation = plan.upstreams.generation
+        guard generation != addressGeneration else { return }
+        addressGeneration = generation
+        for (number, upstream) in plan.upstreams.upstreams.enumerated() {
+            let addresses = upstream.addresses
+            addressCounts[number] = addresses.count
+            for (place, address) in addresses.enumerated() {
+                effects.retarget(plan.upstreams.target(number, place), to: address)
+            }
+        }
     }
 
     // ---- what comes of it ----
@@ -56,8 +69,7 @@ extension RelayHandler {
         // A want of this host says nothing of the upstream, and another would not help.
         if RelayHandler.isOurs(error) { return leaveUnserved(place, &effects) }
         pairs[place].addressNumber += 1
-        let upstream = plan.upstreams.upstreams[pairs[place].upstreamNumber]
-        if pairs[place].addressNumber < upstream.addresses.count {
+        if pairs[place].addressNumber < addressCounts[pairs[place].upstreamNumber] {
             return connectToAddress(place, &effects)
         }
         failed(place, &effects)

@@ -32,6 +32,9 @@ public struct RelayHandler: Handler, ~Copyable {
     /// By the places of their pairs.
     var preambles: [Int: Preamble] = [:]
     var headersAwaited = HeaderQueue()
+    /// How many addresses each upstream has, and of which generation they are.
+    var addressCounts: [Int]
+    var addressGeneration: Int
 
     /// - Parameters:
     ///   - connectionsMax: the slots of the worker, as in its limits: two for each pair.
@@ -42,9 +45,14 @@ public struct RelayHandler: Handler, ~Copyable {
         chooser = Chooser(plan.upstreams, seed: seed)
         pairs = PairTable(capacity: connectionsMax)
         ends = Array(repeating: End(), count: connectionsMax)
+        // What has changed since the plan was made is taken note of at the start.
+        addressGeneration = -1
+        addressCounts = plan.upstreams.upstreams.map(\.addresses.count)
     }
 
     // ---- the beginning ----
+
+    public mutating func started(_ effects: inout Effects) { refreshAddresses(&effects) }
 
     public mutating func opened(
         _ connection: ConnectionID,
@@ -91,7 +99,10 @@ public struct RelayHandler: Handler, ~Copyable {
         return .forward(to: partner)
     }
 
-    public mutating func woke(_ effects: inout Effects) { cutOverdueHeaders(&effects) }
+    public mutating func woke(_ effects: inout Effects) {
+        refreshAddresses(&effects)
+        cutOverdueHeaders(&effects)
+    }
 
     // ---- ends ----
 

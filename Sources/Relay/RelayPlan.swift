@@ -35,7 +35,13 @@ public struct RelayPlan: Sendable {
 
     /// The targets of a group's plan that the relay's handlers connect to.
     public var targets: [Target] {
-        upstreams.upstreams.flatMap { $0.addresses.map { Target(address: $0) } }
+        upstreams.upstreams.flatMap { upstream in
+            // Each has its places, whether it fills them or not.
+            let addresses = upstream.addresses
+            return (0..<Upstream.addressesMax).map {
+                Target(address: addresses[min($0, addresses.count - 1)])
+            }
+        }
     }
 }
 

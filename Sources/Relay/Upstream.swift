@@ -2,7 +2,7 @@
 // connections it has, and whether it can be reached. All of it is atomic, and nothing here is
 // touched for a message.
 
-import Net
+public import Net
 import Synchronization
 
 /// When an upstream that fails is left out, and for how long.
@@ -26,12 +26,17 @@ public struct UpstreamStatistics: Equatable, Sendable {
     public var failed: UInt64 = 0
     /// Times it was left out for its failures.
     public var ejections: UInt64 = 0
+    /// Checks, those that failed, and times that it was found down.
+    public var checks: UInt64 = 0
+    public var checksFailed: UInt64 = 0
+    public var timesDown: UInt64 = 0
 
     /// Every count with its name.
     public var fields: [(name: String, value: UInt64)] {
         [
             ("chosen", chosen), ("connected", connected), ("failed", failed),
-            ("ejections", ejections),
+            ("ejections", ejections), ("checks", checks), ("checks_failed", checksFailed),
+            ("times_down", timesDown),
         ]
     }
 }
@@ -40,8 +45,11 @@ public struct UpstreamStatistics: Equatable, Sendable {
 public final class Upstream: Sendable {
     /// What the user said of it.
     public let options: UpstreamOptions
-    /// Where it is reached, in the order to try.
-    let addresses: [SocketAddress]
+    private let addressList: Mutex<[SocketAddress]>
+    private let isDown = Atomic<Bool>(false)
+    private let checkCount = Atomic<UInt64>(0)
+    private let checkFailureCount = Atomic<UInt64>(0)
+    private let downCount = Atomic<UInt64>(0)
     private let ejection: EjectionPolicy
     private let connections = Atomic<Int>(0)
     // Failures in a row, and times in a row that it was left out.
@@ -57,7 +65,28 @@ public final class Upstream: Sendable {
     init(_ options: UpstreamOptions, addresses: [SocketAddress], ejection: EjectionPolicy) {
         self.options = options
         self.ejection = ejection
-        self.addresses = addresses
+        addressList = Mutex(Array(addresses.prefix(Upstream.addressesMax)))
+    }
+
+    // ---- where it is ----
+
+    /// The most addresses that are tried.
+    public static let addressesMax = 8
+
+    /// Where it is reached, in the order to try. There is always one.
+    public var addresses: [SocketAddress] { addressList.withLock { $0 } }
+
+    /// Sets where it is reached. Nothing changes where nothing is known.
+    ///
+    /// - Returns: whether that is something new.
+    func setAddresses(_ addresses: [SocketAddress]) -> Bool {
+        let list = Array(addresses.prefix(Upstream.addressesMax))
+        guard !list.isEmpty else { return false }
+        return addressList.withLock {
+            let isNew = $0 != list
+            $0 = list
+            return isNew
+        }
     }
 
     /// Connections that are open or being made, of all workers together.
@@ -69,7 +98,10 @@ public final class Upstream: Sendable {
             chosen: chosenCount.load(ordering: .relaxed),
             connected: connectedCount.load(ordering: .relaxed),
             failed: failedCount.load(ordering: .relaxed),
-            ejections: ejectionCount.load(ordering: .relaxed)
+            ejections: ejectionCount.load(ordering: .relaxed),
+            checks: checkCount.load(ordering: .relaxed),
+            checksFailed: checkFailureCount.load(ordering: .relaxed),
+            timesDown: downCount.load(ordering: .relaxed)
         )
     }
 
@@ -99,6 +131,10 @@ public final class Upstream: Sendable {
     public func connected(now: UInt64) {
         connectedCount.add(1, ordering: .relaxed)
         guard failures.load(ordering: .relaxed) > 0 else { return }
+        forgetFailures()
+    }
+
+    private func forgetFailures() {
         failures.store(0, ordering: .relaxed)
         ejectionsInRow.store(0, ordering: .relaxed)
         ejectedUntil.store(0, ordering: .relaxed)
@@ -124,6 +160,21 @@ public final class Upstream: Sendable {
     }
 
     // ---- whether it is to be used ----
+
+    /// Whether checks find it serving, or there are none.
+    public var isUp: Bool { !isDown.load(ordering: .relaxed) }
+
+    func noteCheck(succeeded: Bool) {
+        checkCount.add(1, ordering: .relaxed)
+        if !succeeded { checkFailureCount.add(1, ordering: .relaxed) }
+    }
+
+    /// Checks have found it to be down, or up again: then its failed connects are forgotten too.
+    func setUp(_ isUp: Bool) {
+        isDown.store(!isUp, ordering: .relaxed)
+        if !isUp { downCount.add(1, ordering: .relaxed) }
+        if isUp { forgetFailures() }
+    }
 
     /// Whether it is left out for its failures. When its time is over one connect tries it: until
     /// that has come to an end the others go elsewhere.

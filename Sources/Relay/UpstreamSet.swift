@@ -2,6 +2,7 @@
 // a source finds its own.
 
 public import Net
+import Synchronization
 
 /// How an upstream is chosen for a client.
 public enum Balance: String, CaseIterable, Sendable {
@@ -20,8 +21,8 @@ public final class UpstreamSet: Sendable {
     /// In the order in which they were given.
     public let upstreams: [Upstream]
     let balance: Balance
-    /// The place of each upstream's first address among the targets of a plan.
-    let firstTargets: [Int]
+    /// Grows whenever addresses of any upstream have changed.
+    private let addressGeneration = Atomic<Int>(0)
     let ordinary: [Int]
     let backups: [Int]
     let hashTable: HashTable
@@ -41,15 +42,21 @@ public final class UpstreamSet: Sendable {
             Upstream($0, addresses: $1, ejection: ejection)
         }
         self.balance = balance
-        var sum = 0
-        firstTargets = addresses.map { list in
-            defer { sum += list.count }
-            return sum
-        }
         ordinary = options.indices.filter { !options[$0].isBackup }
         backups = options.indices.filter { options[$0].isBackup }
         hashTable = HashTable(options)
     }
+
+    /// The place of an upstream's address among the targets of a plan.
+    func target(_ upstream: Int, _ address: Int) -> Int {
+        upstream * Upstream.addressesMax + address
+    }
+
+    /// How often addresses have changed.
+    var generation: Int { addressGeneration.load(ordering: .acquiring) }
+
+    /// Addresses have changed: workers find out by the generation.
+    func noteAddresses() { addressGeneration.add(1, ordering: .releasing) }
 }
 
 /// Which upstream a source belongs to: a table as in Maglev (Eisenbud et al., NSDI 2016, 3.4).

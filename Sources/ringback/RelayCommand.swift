@@ -16,6 +16,8 @@ struct RelayCommand: ParsableCommand {
               ringback relay --to a:9000,weight=3 --to b:9000 --to c:9000,backup
               ringback relay --to db1:5432 --to db2:5432 --balance source-hash
               ringback relay --to 10.0.0.1:22 --allow 192.168.0.0/16 --access-log -
+              ringback relay --to redis:6379 --check-interval 2s --check-send 'PING\\r\\n' \\
+                --check-expect '+PONG'
               ringback relay --to web:80 --proxy-from 10.0.0.0/8 --proxy-to v2
 
             An upstream is host:port, with ,weight=N (1 to 256), ,backup (used when no other can
@@ -30,6 +32,9 @@ struct RelayCommand: ParsableCommand {
     @OptionGroup(title: "Upstreams")
     var upstreams: UpstreamChoice
 
+    @OptionGroup(title: "Looking after upstreams")
+    var checks: CheckChoice
+
     @OptionGroup(title: "Clients")
     var clients: ClientChoice
 
@@ -43,6 +48,7 @@ struct RelayCommand: ParsableCommand {
         plan.policy.connectNanoseconds = upstreams.connectTimeout.nanoseconds
         plan.policy.finishesQuiet = false
         try moving.apply(to: &plan)
+        let check = try checks.check()
         let set = try upstreams.makeSet(listeners: plan.listeners.map(\.address))
         var relay = RelayPlan(upstreams: set)
         relay.retries = upstreams.retries
@@ -59,13 +65,18 @@ struct RelayCommand: ParsableCommand {
         service.purpose = " to " + set.upstreams.map(\.options.target).joined(separator: ", ")
         service.countFields = { counters.fields + UpstreamReport.fields(set) }
         service.describe = { UpstreamReport.describe($0, set) }
-        try service.run { [relay] _ in
-            RelayHandler(
-                relay,
-                counters: counters,
-                connectionsMax: slots,
-                seed: UInt64.random(in: 1...UInt64.max)
-            )
-        }
+        try service.run(
+            whileRunning: { group, logger in
+                try checks.keep(set, check, listeners: group.addresses, group, logger)
+            },
+            { [relay] _ in
+                RelayHandler(
+                    relay,
+                    counters: counters,
+                    connectionsMax: slots,
+                    seed: UInt64.random(in: 1...UInt64.max)
+                )
+            }
+        )
     }
 }

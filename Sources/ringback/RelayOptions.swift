@@ -78,7 +78,9 @@ struct UpstreamChoice: ParsableArguments {
         _ upstream: UpstreamOptions,
         _ listeners: [SocketAddress]
     ) throws -> [SocketAddress] {
-        let found = SocketAddress.resolve(host: upstream.host, port: upstream.port)
+        let found = AddressOrder.alternating(
+            SocketAddress.resolve(host: upstream.host, port: upstream.port)
+        )
         guard !found.isEmpty else {
             throw Failure(
                 .couldNotRun,

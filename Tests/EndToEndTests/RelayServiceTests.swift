@@ -28,11 +28,15 @@ struct RelayServiceTests {
         #expect(try echo.stop().status == 0)
     }
 
-    /// 512 pairs, every byte keyed to its connection, half of them ended by FIN before the answer.
-    @Test(arguments: backends)
-    func manyPairsAreKeptApart(_ backend: String) throws {
+    /// 512 pairs, every byte keyed to its connection, half of them ended by FIN before the answer;
+    /// copied, and through fewer pipes than there are transfers.
+    @Test(arguments: backends, [(0, "log:1-64k", "20000"), (16, "log:1-1M", "3000")])
+    func manyPairsAreKeptApart(
+        _ backend: String,
+        _ load: (pipes: Int, size: String, count: String)
+    ) throws {
         let echo = try Server(["--backend", "epoll"])
-        let relay = try relay(backend, to: echo)
+        let relay = try relay(backend, to: echo, ["--pipes", "\(load.pipes)"])
         let ended = try Program.run(
             "ringload",
             "rr",
@@ -40,9 +44,9 @@ struct RelayServiceTests {
             "--connections",
             "512",
             "--size",
-            "log:1-64k",
+            load.size,
             "--count",
-            "20000",
+            load.count,
             "--verify",
             "--half-close",
             "--rst",
@@ -52,6 +56,75 @@ struct RelayServiceTests {
         let stopped = try relay.stop()
         #expect(stopped.status == 0)
         #expect(stopped.errors.contains("upstream0_connected=512"), "\(stopped.errors)")
+        #expect(stopped.errors.contains("bytes_bypassed=0") == (load.pipes == 0))
+        #expect(try echo.stop().status == 0)
+    }
+
+    /// A process that is stopped still has its connections accepted by the kernel: only an answer
+    /// shows that it serves. Traffic goes elsewhere, and comes back.
+    @Test(arguments: backends)
+    func aStoppedUpstreamIsFoundDown(_ backend: String) throws {
+        let (one, other) = (
+            try Server(["--backend", "epoll"]), try Server(["--backend", "epoll"])
+        )
+        let relay = try relay(
+            backend,
+            to: one,
+            [
+                "--to", other.address, "--check-interval", "100ms", "--check-timeout", "50ms",
+                "--check-fall", "2", "--check-send", #"hello\n"#, "--check-expect", "hello",
+            ]
+        )
+        func answers() throws -> Int {
+            try (0..<4).count { _ in
+                let asked = try Program.shell(
+                    "printf x | timeout -s KILL 1 nc -N 127.0.0.1 \(relay.port)"
+                )
+                return asked.output == "x"
+            }
+        }
+        one.program.signal(SIGSTOP)
+        try waitUntil { try answers() == 4 }
+        #expect(try answers() == 4)
+        one.program.signal(SIGCONT)
+        // It is used again when connections come to both.
+        try waitUntil {
+            let before = try one.connections().count
+            let held = try Program(["nc", "127.0.0.1", "\(relay.port)"])
+            let second = try Program(["nc", "127.0.0.1", "\(relay.port)"])
+            usleep(100_000)
+            let isUsed = try one.connections().count > before
+            for program in [held, second] {
+                program.signal(SIGKILL)
+                _ = try program.wait()
+            }
+            return isUsed
+        }
+        let stopped = try relay.stop()
+        #expect(stopped.errors.contains("upstream \(one.address) is down: no answer in time"))
+        #expect(stopped.errors.contains("upstream \(one.address) is up again"))
+        for server in [one, other] { #expect(try server.stop().status == 0) }
+    }
+
+    /// R14: an upstream that stops in the middle of 200 transfers. What it does not take is not
+    /// read from the clients, and when it goes on everything goes on.
+    @Test(arguments: backends)
+    func aStoppedUpstreamGoesOn(_ backend: String) throws {
+        let echo = try Server(["--backend", "epoll"])
+        let relay = try relay(backend, to: echo)
+        let atFirst = try relay.connections().count
+        let load = try Program([
+            "ringload", "rr", relay.address, "--connections", "200", "--size", "128k",
+            "--duration", "3s", "--warmup", "0s", "--timeout", "20s", "--verify",
+        ])
+        try waitUntil { try relay.connections().count >= atFirst + 400 }
+        echo.program.signal(SIGSTOP)
+        usleep(1_000_000)
+        echo.program.signal(SIGCONT)
+        let ended = try load.wait(seconds: 60)
+        #expect(ended.output.contains("every byte right"), "\(ended.output)\(ended.errors)")
+        try waitUntil { try relay.connections().count == atFirst }
+        #expect(try relay.stop().status == 0)
         #expect(try echo.stop().status == 0)
     }
 
@@ -140,6 +213,13 @@ struct RelayServiceTests {
         (["--to", "127.0.0.1:9", "--proxy-from", "all"], 2, "--proxy-from 'all' is no network"),
         (["--to", "127.0.0.1:9", "--proxy-to", "v3"], 2, "--proxy-to"),
         (["--to", "127.0.0.1:9", "--proxy-timeout", "0s"], 2, "--proxy-timeout"),
+        (["--to", "127.0.0.1:9", "--pipes", "255"], 2, "--pipes must be from 0 to 254"),
+        (["--to", "127.0.0.1:9", "--check-send", "x"], 2, "need --check-interval"),
+        (
+            ["--to", "127.0.0.1:9", "--check-interval", "1s", "--check-send", "\\q"], 2,
+            "--check-send '\\q': escapes are"
+        ),
+        (["--to", "127.0.0.1:9", "--check-interval", "1s", "--check-fall", "0"], 2, "from 1 to"),
         (["--to", "127.0.0.1:9", "--balance", "fair"], 2, "--balance"),
     ])
     func badInputGetsOneLine(_ options: [String], _ status: Int, _ words: String) throws {

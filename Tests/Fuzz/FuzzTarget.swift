@@ -17,6 +17,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case workerCount
     case keepalive
     case upstreamOptions
+    case escapedText
     case addressPrefix
     case accessList
     case proxyLine
@@ -45,6 +46,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .workerCount: try checkWorkerCount(String(decoding: bytes, as: UTF8.self))
         case .keepalive: try checkKeepalive(String(decoding: bytes, as: UTF8.self))
         case .upstreamOptions: try checkUpstreamOptions(String(decoding: bytes, as: UTF8.self))
+        case .escapedText: try checkEscapedText(String(decoding: bytes, as: UTF8.self))
         case .addressPrefix: try checkAddressPrefix(String(decoding: bytes, as: UTF8.self))
         case .accessList: try checkAccessList(String(decoding: bytes, as: UTF8.self))
         case .proxyLine, .proxyBinary: try checkProxyHeader(bytes)

@@ -126,3 +126,18 @@ private func checkPieces(_ bytes: [UInt8], _ reading: ProxyHeader.Reading) throw
         try demand(rest == reading, "\(reading) is \(rest) in two pieces")
     }
 }
+
+func checkEscapedText(_ text: String) throws {
+    guard let bytes = try? EscapedText.bytes(of: text) else {
+        return try demand(text.contains("\\"), "what has no escape is itself")
+    }
+    try demand(bytes.count <= text.utf8.count, "an escape is not shorter than its byte")
+    let written = bytes.map { byte in
+        let digits = String(byte, radix: 16)
+        return "\\x" + (digits.count == 1 ? "0" : "") + digits
+    }
+    try demand(
+        (try? EscapedText.bytes(of: written.joined())) == bytes,
+        "every byte can be written as an escape"
+    )
+}

@@ -23,7 +23,7 @@ struct Setting: CustomTestStringConvertible, Sendable {
 }
 
 /// A running relay.
-final class RelayServer {
+final class RelayServer: Sendable {
     let address: SocketAddress
     let upstreams: UpstreamSet
     let counters = RelayCounters()
@@ -31,18 +31,25 @@ final class RelayServer {
 
     /// - Parameters:
     ///   - upstreams: with the options behind the address, such as `,backup`.
+    ///   - name: what the first one is called, where not by its address.
+    ///   - others: further addresses of the first one.
     ///   - adjust: changes the plans.
     init(
         _ setting: Setting,
         to addresses: [(SocketAddress, String)],
+        named name: String? = nil,
+        others: [SocketAddress] = [],
         balance: Balance = .roundRobin,
         ejection: EjectionPolicy = EjectionPolicy(),
         adjust: (inout RelayPlan, inout GroupPlan) -> Void = { _, _ in }
     ) throws {
-        let options = try addresses.map { try UpstreamOptions(parsing: "\($0.0)\($0.1)") }
+        let options = try addresses.enumerated().map { number, place in
+            let target = number == 0 ? name ?? "\(place.0)" : "\(place.0)"
+            return try UpstreamOptions(parsing: target + place.1)
+        }
         upstreams = UpstreamSet(
             options,
-            addresses: addresses.map { [$0.0] },
+            addresses: addresses.enumerated().map { [$1.0] + ($0 == 0 ? others : []) },
             balance: balance,
             ejection: ejection
         )
@@ -83,6 +90,8 @@ final class RelayServer {
     func count(_ name: String) -> UInt64 {
         counters.fields.first { $0.name == name }?.value ?? .max
     }
+
+    func wake() { group.wake() }
 
     func stop() -> Counters {
         var sum = Counters()

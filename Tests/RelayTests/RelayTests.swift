@@ -170,6 +170,55 @@ struct RelayTests {
         #expect(throws: TestClient.CallFailed.self) { try client.receiveToEnd() }
     }
 
+    // ---- how soon ----
+
+    /// The time from an action to its effect, of many tries the one in the middle: one try may meet
+    /// a busy machine.
+    private func medianMilliseconds(_ once: () throws -> Double) rethrows -> Double {
+        try (0..<15).map { _ in try once() }.sorted()[7]
+    }
+
+    private func now() -> Double { Double(Clock.monotonicNanoseconds()) / 1e6 }
+
+    /// Nothing waits for a timer on the way of a FIN.
+    @Test(arguments: Interface.allCases)
+    func aFinishIsPassedOnWithinTenMilliseconds(_ interface: Interface) throws {
+        let listener = try TestListener()
+        let setting = Setting(interface: interface, pool: .normal)
+        let relay = try RelayServer(setting, to: listener.address)
+        defer { _ = relay.stop() }
+        let median = try medianMilliseconds {
+            let client = try TestClient(relay.address)
+            let upstream = try listener.accept()
+            try client.send([1])
+            let start = now()
+            client.finish()
+            #expect(try upstream.receiveToEnd() == [1])
+            return now() - start
+        }
+        #expect(median < 10, "\(median) ms")
+    }
+
+    /// R14: what the kernel says of an upstream its client hears soon.
+    @Test(arguments: Interface.allCases)
+    func aBreakIsPassedOnWithinAHundredMilliseconds(_ interface: Interface) throws {
+        let listener = try TestListener()
+        let setting = Setting(interface: interface, pool: .normal)
+        let relay = try RelayServer(setting, to: listener.address)
+        defer { _ = relay.stop() }
+        let median = try medianMilliseconds {
+            let client = try TestClient(relay.address)
+            var upstream: TestClient? = try listener.accept()
+            try upstream?.send([1])
+            let start = now()
+            upstream?.resetOnClose()
+            upstream = nil
+            #expect(throws: TestClient.CallFailed.self) { try client.receiveToEnd() }
+            return now() - start
+        }
+        #expect(median < 100, "\(median) ms")
+    }
+
     // ---- upstreams that cannot be reached ----
 
     /// An address on which nobody listens.

@@ -87,13 +87,15 @@ int clinux_at_urgent_byte(int fd);
 int clinux_peek(int fd);
 /// Bytes that were handed over to be sent and not acknowledged (SIOCOUTQ, tcp(7)).
 int clinux_unacknowledged_bytes(int fd);
+/// Sets whether calls on a socket wait (FIONBIO).
+void clinux_set_waiting(int fd, bool waits);
 /// Makes the coming close an abort: RST instead of FIN.
 int clinux_linger_zero(int fd);
 
 /// A pipe with room for so many bytes, as far as the kernel lets it: CLOEXEC, non-blocking.
 int clinux_pipe(int *read_end, int *write_end, int byte_count);
 /// Moves up to `count` bytes between a pipe and a socket, without copying them and without waiting
-/// for the pipe, or for the socket to take them (splice(2)).
+/// for the pipe; whether it waits for the socket is the socket's (splice(2)).
 int64_t clinux_splice(int from, int to, size_t count);
 
 int clinux_event_descriptor(void);

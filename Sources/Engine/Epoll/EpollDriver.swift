@@ -24,7 +24,7 @@ public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
     var accepting: [Bool]
     var acceptable: [Bool]
     var acceptOne: [Bool]
-    private let targets: TargetTable
+    private var targets: TargetTable
     let doorbell: Doorbell
     var doorbellRang = false
     var ready: SlotQueue
@@ -97,6 +97,10 @@ public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
         watchConnection(slot, &state)
     }
 
+    public mutating func retarget(_ target: Int, to address: SocketAddress) {
+        targets.setAddress(target, address)
+    }
+
     public mutating func openSocket(target: Int) -> Result<Descriptor, SystemError> {
         let (family, source) = targets.plan(target)
         return calls.openSocket(family, from: source)
@@ -144,6 +148,8 @@ public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
     public static var buffersPerReceiver: Int { 1 }
 
     public static var sendsAtOnce: Bool { true }
+
+    public static var socketsWait: Bool { false }
 
     @inline(__always)
     public func canReceive(_ state: borrowing WorkerState) -> Bool { true }

@@ -40,7 +40,7 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     private let group: BufferGroup
     var supply: BufferSupply
     var listeners: [Listener]
-    private let targets: TargetTable
+    private var targets: TargetTable
     let doorbell: Doorbell
     private let pieces: UnsafeMutablePointer<Piece>
 
@@ -110,6 +110,10 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     }
 
     public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {}
+
+    public mutating func retarget(_ target: Int, to address: SocketAddress) {
+        targets.setAddress(target, address)
+    }
 
     public mutating func openSocket(target: Int) -> Result<Descriptor, SystemError> {
         let (family, source) = targets.plan(target)
@@ -306,6 +310,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
     public static var buffersPerReceiver: Int { 8 }
 
     public static var sendsAtOnce: Bool { false }
+
+    public static var socketsWait: Bool { true }
 
     @inline(__always)
     public func canReceive(_ state: borrowing WorkerState) -> Bool {
