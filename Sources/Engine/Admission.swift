@@ -29,8 +29,9 @@ final class Admission: Sendable {
             return
         }
         // A worker enters a connection before it looks for room, so each may have one more.
+        let clientsEach = plan.limits.connectionsMax / plan.limits.slotsPerClient + 1
         ledger = AddressLedger(
-            clientsMax: plan.workerCount * (plan.limits.connectionsMax + 1),
+            clientsMax: plan.workerCount * clientsEach,
             connectionsMax: policy.connectionsPerAddress,
             rate: perSource > 0 ? TokenRate(perSecond: perSource, burst: perSource) : nil
         )

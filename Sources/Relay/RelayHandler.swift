@@ -32,6 +32,9 @@ public struct RelayHandler: Handler, ~Copyable {
     /// By the places of their pairs.
     var preambles: [Int: Preamble] = [:]
     var headersAwaited = HeaderQueue()
+    /// Connections whose last bytes are not paid for, where bytes in a second are limited.
+    var waiting: WaitingLine
+    private let limitsRates: Bool
 
     /// - Parameters:
     ///   - connectionsMax: the slots of the worker, as in its limits: two for each pair.
@@ -42,6 +45,8 @@ public struct RelayHandler: Handler, ~Copyable {
         chooser = Chooser(plan.upstreams, seed: seed)
         pairs = PairTable(capacity: connectionsMax)
         ends = Array(repeating: End(), count: connectionsMax)
+        limitsRates = plan.rates != nil
+        waiting = WaitingLine(capacity: plan.rates == nil ? 0 : connectionsMax)
     }
 
     // ---- the beginning ----
@@ -69,6 +74,7 @@ public struct RelayHandler: Handler, ~Copyable {
         }
         if isProxy(source) { return awaitHeader(place, &effects) }
         effects.pause(connection)
+        enterRates(place, effects)
         connect(place, &effects)
     }
 
@@ -88,10 +94,15 @@ public struct RelayHandler: Handler, ~Copyable {
         guard let partner = ends[Int(connection.slot)].partner else {
             return receivedEarly(bytes, on: connection, &effects)
         }
+        if limitsRates { charge(bytes.byteCount, to: connection, &effects) }
         return .forward(to: partner)
     }
 
-    public mutating func woke(_ effects: inout Effects) { cutOverdueHeaders(&effects) }
+    public mutating func woke(_ effects: inout Effects) {
+        cutOverdueHeaders(&effects)
+        releasePaid(&effects)
+        askToBeWoken(&effects)
+    }
 
     // ---- ends ----
 
@@ -112,6 +123,7 @@ public struct RelayHandler: Handler, ~Copyable {
         let (place, side) = (ends[Int(connection.slot)].pair, ends[Int(connection.slot)].side)
         let partner = ends[Int(connection.slot)].partner
         ends[Int(connection.slot)] = End()
+        if limitsRates { waiting.remove(slot: connection.slot) }
         guard place >= 0 else { return }
         pairs[place].note(end, on: side)
         // While the preamble is not over a client has no partner, and may have an upstream.
@@ -153,6 +165,7 @@ public struct RelayHandler: Handler, ~Copyable {
         let isOver = pairs[place].flags.isDisjoint(with: [.clientOpen, .upstreamOpen, .connecting])
         guard isOver else { return }
         uncount(place)
+        if let rated = pairs[place].rated { plan.rates?.leave(rated) }
         preambles[place] = nil
         pairs.remove(place)
     }
