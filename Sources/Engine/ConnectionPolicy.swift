@@ -20,9 +20,12 @@ public struct ConnectionPolicy: Sendable, Equatable {
     public var finishesQuiet = true
     /// How long connections have to finish when the service stops.
     public var drainNanoseconds: UInt64 = 30 * .nanosecondsPerSecond
-    /// Connections at once from one address, in all workers together; 0 for any number.
+    /// Connections at once from one source, in all workers together; 0 for any number. A source is
+    /// an IPv4 address, or the /64 of an IPv6 address.
     public var connectionsPerAddress = 0
-    /// Connections accepted in a second by one worker; 0 for any number.
+    /// Connections in a second from one source, as many of them at once; 0 for any number.
+    public var acceptsPerSecondPerAddress = 0
+    /// Connections accepted in a second by all workers together; 0 for any number.
     public var acceptsPerSecond = 0
 
     /// Half-close and write timeouts of a minute, and no limit on who connects.

@@ -77,7 +77,7 @@ public struct SteppedWorker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Cop
             control: plan.control.control,
             policy: plan.policy,
             journal: nil,
-            ledger: nil
+            admission: nil
         )
     }
 

@@ -14,13 +14,16 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             control.setAcceptPause(nil)
         }
         listenersDue.append(UInt32(index))
-        let host = ledger == nil ? nil : driver.addresses(descriptor).peer?.host
-        guard admits(host) else { return driver.close(descriptor, reset: true) }
+        var place: AddressLedger.Place?
+        if let ledger = admission?.ledger, let peer = driver.addresses(descriptor).peer {
+            place = ledger.admit(peer, now: state.now)
+            guard place != nil else { return refuse(descriptor) }
+        }
         guard let slot = state.connections.insert(descriptor, isAccepted: true) else {
-            if let host { ledger?.leave(host) }
+            if let place { admission?.ledger?.leave(place) }
             return driver.close(descriptor, reset: true)
         }
-        if ledger != nil { hosts[Int(slot)] = host }
+        if admission?.ledger != nil { places[Int(slot)] = place }
         state.counters.accepted += 1
         driver.adopt(slot, &state)
         if let journal {
@@ -31,14 +34,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         if isStopping { quietCandidates.append(slot) }
     }
 
-    /// Whether an address may have another connection. One too many gets RST, and is counted.
-    private mutating func admits(_ host: SocketAddress?) -> Bool {
-        guard let ledger, let host, !ledger.enter(host) else { return true }
+    /// One connection too many of its source gets RST, and is counted.
+    private mutating func refuse(_ descriptor: Descriptor) {
         state.counters.refused += 1
         state.counters.terminations.count(
             ConnectionEnd(termination: .limit, undeliveredBytes: 0)
         )
-        return false
+        driver.close(descriptor, reset: true)
     }
 
     @inline(never)
@@ -136,18 +138,16 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     /// Whether the rate of accepting leaves room for another; otherwise it is tried again when it
-    /// does.
+    /// does. A worker that has to wait has its token already: so each gets its turn.
     private mutating func takesAcceptToken() -> Bool {
-        guard policy.acceptsPerSecond > 0 else { return true }
-        let interval = UInt64.nanosecondsPerSecond / UInt64(policy.acceptsPerSecond)
-        // As much as a tenth of a second's worth may come at once.
-        let earliest = state.now - min(state.now, .nanosecondsPerSecond / 10)
-        nextAcceptAt = max(nextAcceptAt, earliest)
-        guard nextAcceptAt <= state.now else {
-            state.deadlines.set(.acceptRetry, at: nextAcceptAt)
+        guard let admission, let rate = admission.rate else { return true }
+        let moment = acceptAllowedAt ?? admission.bucket.take(1, at: rate, now: state.now)
+        if let moment, moment > state.now {
+            acceptAllowedAt = moment
+            state.deadlines.set(.acceptRetry, at: moment)
             return false
         }
-        nextAcceptAt += interval
+        acceptAllowedAt = nil
         return true
     }
 }

@@ -192,9 +192,9 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     private mutating func writeRecord(_ slot: UInt32, _ end: ConnectionEnd) {
-        if let ledger, let host = hosts[Int(slot)] {
-            hosts[Int(slot)] = nil
-            ledger.leave(host)
+        if let ledger = admission?.ledger, let place = places[Int(slot)] {
+            places[Int(slot)] = nil
+            ledger.leave(place)
         }
         guard let journal, let remark = handler.remark(on: state.connections.id(of: slot), end)
         else { return }

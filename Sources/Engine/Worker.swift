@@ -5,7 +5,7 @@
 import Net
 
 /// The loop of one thread. It is made, runs and ends on that thread, and shares nothing with others
-/// but its `control`.
+/// but its `control` and, where connections are limited, the `admission`.
 public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     struct Listener {
         var descriptor: Descriptor
@@ -33,12 +33,11 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     // When to look at each connection again.
     var timers: TimerWheel
     let journal: Journal?
-    let ledger: AddressLedger?
-    // The address that each slot's connection has in the ledger: after RST the kernel does not know
-    // it any more. Empty without a ledger.
-    var hosts: [SocketAddress?]
-    /// When the rate of accepting allows the next connection.
-    var nextAcceptAt: UInt64 = 0
+    let admission: Admission?
+    // The place that each slot's connection has in the ledger. Empty without a ledger.
+    var places: [AddressLedger.Place?]
+    /// When the rate of accepting allows the connection that is waited for.
+    var acceptAllowedAt: UInt64?
     var listeners: [Listener]
     // Listeners to attend to, by their index.
     var listenersDue: SlotQueue
@@ -64,7 +63,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         control: WorkerControl,
         policy: ConnectionPolicy,
         journal: Journal?,
-        ledger: AddressLedger?
+        admission: Admission?
     ) throws(SystemError) {
         let timers = try TimerWheel(capacity: state.limits.connectionsMax, now: driver.now())
         let receivers = try SlotQueue(capacity: state.limits.connectionsMax)
@@ -82,8 +81,9 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         checkNanoseconds = policy.checkNanoseconds
         self.timers = timers
         self.journal = journal
-        self.ledger = ledger
-        hosts = ledger == nil ? [] : Array(repeating: nil, count: state.limits.connectionsMax)
+        self.admission = admission
+        let placeCount = admission?.ledger == nil ? 0 : state.limits.connectionsMax
+        places = Array(repeating: nil, count: placeCount)
         self.driver = driver
         self.state = state
         self.handler = handler

@@ -135,9 +135,7 @@ public final class WorkerGroup: Sendable {
         _ makeHandler: @escaping @Sendable (Int) -> H
     ) throws(SystemError) {
         let outcome = try Outcome()
-        let ledger =
-            plan.policy.connectionsPerAddress > 0
-            ? AddressLedger(limit: plan.policy.connectionsPerAddress) : nil
+        let admission = Admission(plan)
         let queues =
             plan.recordsConnections ? (0..<plan.workerCount).map { _ in RecordQueue() } : []
         var controls: [WorkerControl] = []
@@ -148,7 +146,12 @@ public final class WorkerGroup: Sendable {
                 let driverPlan = DriverPlan(plan, sockets.descriptors[number], control.doorbell)
                 let cpu = plan.cpus.isEmpty ? nil : plan.cpus[number % plan.cpus.count]
                 let queue = queues.isEmpty ? nil : queues[number]
-                let tools = Tools(control: control, outcome: outcome, queue: queue, ledger: ledger)
+                let tools = Tools(
+                    control: control,
+                    outcome: outcome,
+                    queue: queue,
+                    admission: admission
+                )
                 let thread = try Thread(name: "\(plan.name)-\(number)", cpu: cpu) {
                     WorkerGroup.work(number, plan, driverPlan, tools, makeHandler)
                 }
@@ -229,7 +232,7 @@ public final class WorkerGroup: Sendable {
         let control: WorkerControl
         let outcome: Outcome
         let queue: RecordQueue?
-        let ledger: AddressLedger?
+        let admission: Admission?
     }
 
     private static func work<H: Handler & ~Copyable>(
@@ -295,7 +298,7 @@ public final class WorkerGroup: Sendable {
             control: tools.control,
             policy: plan.policy,
             journal: journal,
-            ledger: tools.ledger
+            admission: tools.admission
         )
         tools.outcome.started.ring()
         return worker.run()

@@ -81,4 +81,12 @@ extension SocketAddress {
     public var unscoped: SocketAddress {
         SocketAddress(family: family, octets: octets, scope: 0, port: port)
     }
+
+    /// What stands for everything that one client can connect from: its IPv4 address, also where it
+    /// comes mapped; of an IPv6 address the first 64 bits, since hosts choose the others freely.
+    public var source: SocketAddress {
+        let address = unmapped
+        let octets = InlineOctets(high: address.octets.high, low: 0)
+        return SocketAddress(family: address.family, octets: octets, scope: 0, port: 0)
+    }
 }

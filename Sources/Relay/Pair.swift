@@ -46,6 +46,8 @@ struct Pair {
     var source: SocketAddress
     /// Whether a proxy has told of its source.
     var isBehindProxy = false
+    /// The place of its source where bytes in a second of each are limited.
+    var rated: AddressLedger.Place?
     /// The number of the upstream, and of its addresses the one that is tried.
     var upstreamNumber = 0
     var addressNumber = 0

@@ -23,8 +23,8 @@ extension RelayHandler {
             place: place,
             deadline: effects.now + plan.headerNanoseconds
         )
-        if headersAwaited.first == nil { effects.wake(at: entry.deadline) }
         headersAwaited.append(entry)
+        askToBeWoken(&effects)
     }
 
     private func isAwaited(_ entry: HeaderQueue.Entry) -> Bool {
@@ -41,8 +41,7 @@ extension RelayHandler {
     /// Cuts those whose header has not come in time.
     mutating func cutOverdueHeaders(_ effects: inout Effects) {
         dropSettledHeaders()
-        while let first = headersAwaited.first {
-            guard first.deadline <= effects.now else { return effects.wake(at: first.deadline) }
+        while let first = headersAwaited.first, first.deadline <= effects.now {
             counters.overdueHeaders.add(1, ordering: .relaxed)
             effects.abort(first.client)
             preambles[first.place] = nil
@@ -97,6 +96,7 @@ extension RelayHandler {
             return .abort
         }
         effects.pause(pairs[place].client)
+        enterRates(place, effects)
         connect(place, &effects)
         return .consume
     }
@@ -137,6 +137,8 @@ extension RelayHandler {
     ) -> Int {
         let place = ends[Int(connection.slot)].pair
         guard place >= 0, let count = preambles[place]?.move(into: &bytes) else { return 0 }
+        // What a client sent too early counts, though nothing waits for it.
+        _ = plan.rates?.charge(count, to: pairs[place].rated, now: effects.now)
         if preambles[place]?.isOver ?? false { join(place, connection, &effects) }
         return count
     }

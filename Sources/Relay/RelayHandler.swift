@@ -35,6 +35,9 @@ public struct RelayHandler: Handler, ~Copyable {
     /// How many addresses each upstream has, and of which generation they are.
     var addressCounts: [Int]
     var addressGeneration: Int
+    /// Connections whose last bytes are not paid for, where bytes in a second are limited.
+    var waiting: WaitingLine
+    private let limitsRates: Bool
 
     /// - Parameters:
     ///   - connectionsMax: the slots of the worker, as in its limits: two for each pair.
@@ -48,6 +51,8 @@ public struct RelayHandler: Handler, ~Copyable {
         // What has changed since the plan was made is taken note of at the start.
         addressGeneration = -1
         addressCounts = plan.upstreams.upstreams.map(\.addresses.count)
+        limitsRates = plan.rates != nil
+        waiting = WaitingLine(capacity: plan.rates == nil ? 0 : connectionsMax)
     }
 
     // ---- the beginning ----
@@ -77,6 +82,7 @@ public struct RelayHandler: Handler, ~Copyable {
         }
         if isProxy(source) { return awaitHeader(place, &effects) }
         effects.pause(connection)
+        enterRates(place, effects)
         connect(place, &effects)
     }
 
@@ -96,12 +102,15 @@ public struct RelayHandler: Handler, ~Copyable {
         guard let partner = ends[Int(connection.slot)].partner else {
             return receivedEarly(bytes, on: connection, &effects)
         }
+        if limitsRates { charge(bytes.byteCount, to: connection, &effects) }
         return .forward(to: partner)
     }
 
     public mutating func woke(_ effects: inout Effects) {
         refreshAddresses(&effects)
         cutOverdueHeaders(&effects)
+        releasePaid(&effects)
+        askToBeWoken(&effects)
     }
 
     // ---- ends ----
@@ -123,6 +132,7 @@ public struct RelayHandler: Handler, ~Copyable {
         let (place, side) = (ends[Int(connection.slot)].pair, ends[Int(connection.slot)].side)
         let partner = ends[Int(connection.slot)].partner
         ends[Int(connection.slot)] = End()
+        if limitsRates { waiting.remove(slot: connection.slot) }
         guard place >= 0 else { return }
         pairs[place].note(end, on: side)
         // While the preamble is not over a client has no partner, and may have an upstream.
@@ -164,6 +174,7 @@ public struct RelayHandler: Handler, ~Copyable {
         let isOver = pairs[place].flags.isDisjoint(with: [.clientOpen, .upstreamOpen, .connecting])
         guard isOver else { return }
         uncount(place)
+        if let rated = pairs[place].rated { plan.rates?.leave(rated) }
         preambles[place] = nil
         pairs.remove(place)
     }

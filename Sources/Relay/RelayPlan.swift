@@ -25,6 +25,8 @@ public struct RelayPlan: Sendable {
     public var headerNanoseconds: UInt64 = 5 * .nanosecondsPerSecond
     /// What upstreams are told of their clients before anything else; nil for nothing.
     public var proxyTo: ProxyVersion?
+    /// How many bytes are passed on in a second; nil for any number.
+    public var rates: ByteRates?
     /// How many other upstreams are tried for a client whose first one cannot be reached.
     public var retries = 2
     /// What becomes of a client that no upstream can be had for.
@@ -52,6 +54,7 @@ public final class RelayCounters: Sendable {
     let unserved = Atomic<UInt64>(0)
     let malformedHeaders = Atomic<UInt64>(0)
     let overdueHeaders = Atomic<UInt64>(0)
+    let ratePauses = Atomic<UInt64>(0)
 
     /// All zero.
     public init() {}
@@ -64,6 +67,7 @@ public final class RelayCounters: Sendable {
             ("no_upstream", unserved.load(ordering: .relaxed)),
             ("proxy_header_malformed", malformedHeaders.load(ordering: .relaxed)),
             ("proxy_header_overdue", overdueHeaders.load(ordering: .relaxed)),
+            ("rate_pauses", ratePauses.load(ordering: .relaxed)),
         ]
     }
 }

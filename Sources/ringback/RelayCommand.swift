@@ -38,6 +38,9 @@ struct RelayCommand: ParsableCommand {
     @OptionGroup(title: "Clients")
     var clients: ClientChoice
 
+    @OptionGroup(title: "Limits")
+    var limits: LimitOptions
+
     @OptionGroup(title: "Moving bytes")
     var moving: MovingChoice
 
@@ -57,6 +60,7 @@ struct RelayCommand: ParsableCommand {
         relay.proxyFrom = try clients.proxies()
         relay.headerNanoseconds = clients.proxyTimeout.nanoseconds
         relay.proxyTo = upstreams.proxyTo
+        try limits.apply(to: &relay, &plan)
         plan.targets = relay.targets
 
         let counters = RelayCounters()

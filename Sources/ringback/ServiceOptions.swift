@@ -83,7 +83,7 @@ struct ServerOptions: ParsableArguments {
         plan.workerCount = workerCount
         plan.cpus = pin ? cpus : []
         plan.name = name
-        plan.policy = try connections.policy(workers: workerCount)
+        plan.policy = try connections.policy()
         plan.recordsConnections = accessLog != nil
         plan.registersFiles = connections.registeredFiles
         do {
@@ -105,11 +105,14 @@ struct ConnectionOptions: ParsableArguments {
     @Flag(help: "Keep connections in tables of the rings, not as descriptors (io_uring, 6.8).")
     var registeredFiles = false
 
-    @Option(help: "Connections at once from one address; 0 for any number.")
+    @Option(help: "Connections at once from one address, of IPv6 one /64; 0 for any number.")
     var maxConnectionsPerIp = 0
 
     @Option(help: "Connections accepted in a second; 0 for any number.")
     var acceptRate = 0
+
+    @Option(help: "Connections in a second from one address, of IPv6 one /64; 0 for any number.")
+    var acceptRatePerIp = 0
 
     @Option(help: "Finished handshakes that wait for accept; the kernel's somaxconn is the limit.")
     var backlog: Int?
@@ -155,14 +158,18 @@ struct ConnectionOptions: ParsableArguments {
         return each
     }
 
-    func policy(workers: Int) throws -> ConnectionPolicy {
+    func policy() throws -> ConnectionPolicy {
         guard maxConnectionsPerIp >= 0 else {
             throw Failure(.usage, "--max-connections-per-ip must not be negative")
         }
         guard acceptRate >= 0 else { throw Failure(.usage, "--accept-rate must not be negative") }
+        guard acceptRatePerIp >= 0 else {
+            throw Failure(.usage, "--accept-rate-per-ip must not be negative")
+        }
         var policy = ConnectionPolicy()
         policy.connectionsPerAddress = maxConnectionsPerIp
-        policy.acceptsPerSecond = acceptRate / workers + (acceptRate % workers == 0 ? 0 : 1)
+        policy.acceptsPerSecond = acceptRate
+        policy.acceptsPerSecondPerAddress = acceptRatePerIp
         policy.idleNanoseconds = idleTimeout.nanoseconds
         policy.halfCloseNanoseconds = halfCloseTimeout.nanoseconds
         policy.writeNanoseconds = writeTimeout.nanoseconds

@@ -221,6 +221,9 @@ struct RelayServiceTests {
         ),
         (["--to", "127.0.0.1:9", "--check-interval", "1s", "--check-fall", "0"], 2, "from 1 to"),
         (["--to", "127.0.0.1:9", "--balance", "fair"], 2, "--balance"),
+        (["--to", "127.0.0.1:9", "--max-rate", "fast"], 2, "--max-rate"),
+        (["--to", "127.0.0.1:9", "--max-rate-per-ip", "-1"], 2, "--max-rate-per-ip"),
+        (["--to", "127.0.0.1:9", "--accept-rate-per-ip", "-1"], 2, "--accept-rate-per-ip"),
     ])
     func badInputGetsOneLine(_ options: [String], _ status: Int, _ words: String) throws {
         let ended = try Program(["ringback", "relay"] + options).wait()

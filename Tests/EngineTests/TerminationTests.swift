@@ -230,6 +230,51 @@ struct TerminationTests {
         #expect(ends.total == 30)
     }
 
+    /// A source that connects too often is refused, and no other with it.
+    @Test(arguments: Interface.allCases)
+    func aRateForEachAddress(_ interface: Interface) throws {
+        let ends = try ends(interface, { $0.acceptsPerSecondPerAddress = 2 }) { server in
+            let start = Clock.monotonicNanoseconds()
+            var served: UInt64 = 0
+            for _ in 0..<20 {
+                let client = try TestClient(server.address)
+                try? client.send([1])
+                if (try? client.receive(exactly: 1)) == [1] { served += 1 }
+            }
+            let seconds = (Clock.monotonicNanoseconds() - start) / second + 1
+            #expect(served >= 2)
+            #expect(served <= 2 + 2 * seconds)
+            let other = try TestClient(
+                server.address,
+                from: SocketAddress(parsing: "127.0.0.2:0")
+            )
+            try other.send([2])
+            #expect(try other.receive(exactly: 1) == [2])
+        }
+        #expect(ends[.limit, undelivered: false] > 0)
+        #expect(ends.total == 21)
+    }
+
+    /// The rate of accepting is that of all workers together, not of each.
+    @Test(arguments: Interface.allCases)
+    func aRateOfAcceptingOfAllWorkers(_ interface: Interface) throws {
+        let start = Clock.monotonicNanoseconds()
+        let ends = try ends(
+            interface,
+            { $0.acceptsPerSecond = 20 },
+            adjust: { $0.workerCount = 4 }
+        ) { server in
+            let clients = try (0..<20).map { _ in try TestClient(server.address) }
+            for client in clients {
+                try client.send([5])
+                #expect(try client.receive(exactly: 1) == [5])
+            }
+        }
+        // 20 at 20 a second, of which 2 may come at once, and each worker may have one in hand.
+        #expect(Clock.monotonicNanoseconds() - start > second * 6 / 10)
+        #expect(ends.total == 20)
+    }
+
     /// At a stop, idle clients see FIN, busy ones get all their bytes, and nobody sees RST.
     @Test(arguments: Interface.allCases)
     func aStopDrains(_ interface: Interface) throws {

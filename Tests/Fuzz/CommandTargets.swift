@@ -19,15 +19,11 @@ func checkEchoCommand(_ arguments: [String]) throws {
         try demand(options.backlog >= 1, "the kernel takes the backlog")
         try demand(options.userTimeoutMilliseconds >= 0, "the kernel takes the user timeout")
     }
-    guard let workerCount = try? command.workers.resolve(cpus: 2) else { return }
-    if let policy = try? command.connections.policy(workers: workerCount) {
-        try demand(policy.acceptsPerSecond >= 0, "the rate of a worker is not negative")
-        let all = policy.acceptsPerSecond.multipliedReportingOverflow(by: workerCount)
-        try demand(
-            all.overflow || all.partialValue >= command.connections.acceptRate,
-            "the workers' shares add up"
-        )
+    if let policy = try? command.connections.policy() {
+        try demand(policy.acceptsPerSecond >= 0, "a rate is not negative")
+        try demand(policy.acceptsPerSecondPerAddress >= 0, "a rate is not negative")
     }
+    guard let workerCount = try? command.workers.resolve(cpus: 2) else { return }
     guard let each = try? command.connections.perWorker(workerCount) else { return }
     var limits = Limits(connectionsMax: each)
     command.memory.apply(to: &limits)

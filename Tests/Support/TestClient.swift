@@ -16,9 +16,12 @@ public final class TestClient: @unchecked Sendable {
 
     /// Connects. Calls that take longer than `timeoutSeconds` fail.
     ///
-    /// - Parameter receiveBufferBytes: what the kernel keeps for this client; nil lets it grow.
+    /// - Parameters:
+    ///   - source: the address to connect from; nil lets the kernel choose.
+    ///   - receiveBufferBytes: what the kernel keeps for this client; nil lets it grow.
     public init(
         _ address: SocketAddress,
+        from source: SocketAddress? = nil,
         timeoutSeconds: Int = 20,
         receiveBufferBytes: Int32? = nil
     ) throws {
@@ -32,6 +35,10 @@ public final class TestClient: @unchecked Sendable {
         }
         let storage = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 8)
         defer { storage.deallocate() }
+        if let source {
+            let length = source.write(to: storage)
+            bind(descriptor, storage.assumingMemoryBound(to: sockaddr.self), length)
+        }
         let length = address.write(to: storage)
         let result = connect(descriptor, storage.assumingMemoryBound(to: sockaddr.self), length)
         guard result == 0 else {
