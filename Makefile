@@ -10,7 +10,7 @@ SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
 
 .PHONY: help setup build debug run demo test test-slow soak unit simulate \
-	bugbank asan tsan fuzz fuzz-keep codegen format lint bench bench-client clean
+	bugbank asan tsan fuzz fuzz-keep codegen format lint bench bench-client bench-relay clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ run: build ## Serve echo on 127.0.0.1:8888 until Ctrl-C (LISTEN=address to chang
 
 demo: build ## Load the server on each backend in turn and show both side by side
 	@scripts/demo.sh
+
+bench-relay: build ## Compare the relay with HAProxy and nginx, which are installed for it (10 minutes)
+	@scripts/setup.sh relays
+	@scripts/bench-relay.sh
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-*

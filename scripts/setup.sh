@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, without asking. Says plainly what to do where it may
-# not install.
+# Installs the Debian packages that are missing, without asking; with `relays` those of the relays that
+# ours is compared with. Says plainly what to do where it may not install.
 set -euo pipefail
 
 # command or file that shows the package is there : package
@@ -18,6 +18,20 @@ needs=(
     "chromium:chromium"
     "/usr/share/fonts/truetype/dejavu:fonts-dejavu-core"
 )
+if [[ ${1:-} == relays ]]; then
+    needs=(
+        "haproxy:haproxy"
+        "nginx:nginx-light"
+        "/usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream"
+    )
+    # They are to be there, not to run: with this, Debian's packages start no service.
+    policy=/usr/sbin/policy-rc.d
+    if [[ ! -e $policy && -w ${policy%/*} ]]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
+fi
 
 missing=()
 for need in "${needs[@]}"; do

@@ -167,9 +167,11 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             undeliveredBytes: Int(state.connections[slot].undelivered)
         )
         writeRecord(slot, end)
-        // Where both sides have sent FIN, closing is silent; a connection that is cut ends with
-        // RST.
-        let isCut = flags.contains(.aborting) && !KnownFault.noLingering.isBack
+        // Where both sides have sent FIN, closing is silent, as it is behind the peer's RST; a
+        // connection that is cut ends with RST.
+        let isCut =
+            flags.contains(.aborting) && end.termination != .peerReset
+            && !KnownFault.noLingering.isBack
         driver.close(state.connections[slot].descriptor, reset: isCut)
         // Whoever fed this connection may read again: nothing waits any more.
         resumeFeeder(of: slot)
