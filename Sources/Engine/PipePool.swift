@@ -17,7 +17,8 @@ struct PipePool: ~Copyable {
     static let countMax = 254
 
     /// What a pipe holds, as far as the kernel allows: 256 pages, since each piece of a packet
-    /// takes a page's place however short it is.
+    /// takes a page's place however short it is. All that has arrived is moved at once, which is
+    /// more than may wait in buffers: but so few pipes hold it.
     private static let pipeBytes = 1 << 20
 
     /// What came of filling a pipe.
@@ -38,8 +39,6 @@ struct PipePool: ~Copyable {
     private var free: [PipeID] = []
     /// Whether there are any.
     let isOpen: Bool
-    /// What is put into a pipe at once: as much as may wait to be sent.
-    private let fillBytes: Int
 
     /// Makes as many pipes as the limits say, or as many as can be had.
     init(_ limits: Limits) {
@@ -49,7 +48,6 @@ struct PipePool: ~Copyable {
             free.append(PipeID(rawValue: UInt8(number)))
         }
         isOpen = !entries.isEmpty
-        fillBytes = max(limits.pendingBytesMax, limits.largeBytes)
         if isOpen { Pipe.blockSignal() }
     }
 
@@ -64,7 +62,7 @@ struct PipePool: ~Copyable {
     mutating func fill(from socket: Descriptor) -> Filling {
         guard let pipe = free.last else { return .nothing }
         let count = entries[Int(pipe.rawValue)].pipe
-            .fillOnce(from: socket, byteCount: fillBytes)
+            .fillOnce(from: socket, byteCount: PipePool.pipeBytes)
         guard count > 0 else {
             return count == 0 ? .nothing : PipePool.meaning(of: Errno(rawValue: Int32(-count)))
         }
