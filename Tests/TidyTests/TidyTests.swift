@@ -112,6 +112,23 @@ struct TidyTests {
         #expect(silent.map(\.path) == [])
     }
 
+    /// docs/Relay.md names a test for each scenario.
+    @Test func theScenariosHaveTheirTests() throws {
+        let page = try String(
+            contentsOf: SourceFile.root.appending(path: "docs/Relay.md"),
+            encoding: .utf8
+        )
+        let names = page.split(separator: "\n").flatMap { line -> [String] in
+            let cells = line.split(separator: "|")
+            guard line.hasPrefix("| "), cells.count == 2 || cells.count == 3 else { return [] }
+            return cells[1].matches(of: /`([a-z][A-Za-z]+)`/).map { String($0.output.1) }
+        }
+        #expect(names.count > 50)
+        let tests = SourceFile.all(below: ["Tests"], endings: ["Tests.swift"])
+            .flatMap(\.lines).joined(separator: "\n")
+        #expect(names.filter { !tests.contains("func \($0)(") } == [])
+    }
+
     @Test func nothingIsLeftForLater() {
         let pattern = try! Regex<Substring>("TO" + "DO|FIX" + "ME|XX" + "X")
         #expect(SourceFile.written.flatMap { $0.places(matching: pattern) } == [])
