@@ -101,8 +101,7 @@ extension EpollDriver where Calls: ~Copyable {
         if flags.contains([.receiving, .readable]) {
             guard flags.contains(.bypassing) else { return receiveOnce(slot, &state) }
             state.connections[slot].flags.remove(.receiving)
-            // Its sockets never wait, so asking costs no more than looking.
-            return .readable(slot, hasBytes: true)
+            return .readable(slot)
         }
         return nil
     }

@@ -15,16 +15,15 @@ extension UringDriver where R: ~Copyable {
             case .send:
                 guard isCurrent(token, &state) else { continue }
                 state.connections[token.slot].flags.remove(.sending)
-                return completion.result >= 0
-                    ? .sent(token.slot, Int(completion.result))
-                    : .sendFailed(token.slot, Errno(rawValue: -completion.result))
+                if completion.result >= 0 { return .sent(token.slot, Int(completion.result)) }
+                let error = Errno(rawValue: -completion.result)
+                if error == .tryAgain, sendAgain(token.slot, &state) { continue }
+                return .sendFailed(token.slot, error)
             case .readable:
                 guard isCurrent(token, &state) else { continue }
                 receiveEnded(token.slot, &state)
-                guard completion.result >= 0 else { return .receiveStopped(token.slot) }
-                // The kernel reports why it woke us, not what is there (6.18).
-                let unread = state.connections[token.slot].descriptor.unreadByteCount
-                return .readable(token.slot, hasBytes: unread > 0)
+                return completion.result >= 0
+                    ? .readable(token.slot) : .receiveStopped(token.slot)
             case .writable:
                 // Of a connection that is broken the next call tells.
                 guard isCurrent(token, &state) else { continue }
@@ -107,6 +106,18 @@ extension UringDriver where R: ~Copyable {
         case .defect: defect("recv", error)
         case .ordinaryEnd, .overload, .broken: return .receiveEnded(slot, error)
         }
+    }
+
+    /// The kernel has waited for a full socket to take something so often (128 times) that it would
+    /// go on in a thread, and that cannot wait for a socket that does not. Here it begins anew.
+    ///
+    /// - Returns: false where the connection ends anyway.
+    @inline(never)
+    private mutating func sendAgain(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
+        guard !state.connections[slot].flags.contains(.aborting) else { return false }
+        state.buffers.finishSending(&state.connections[slot].outbox, byteCount: 0)
+        _ = send(slot, &state)
+        return true
     }
 
     @inline(__always)
