@@ -94,6 +94,11 @@ int clinux_unread_bytes(int fd) {
     return ioctl(fd, SIOCINQ, &count) < 0 ? -errno : count;
 }
 
+void clinux_set_waiting(int fd, bool waits) {
+    int value = !waits;
+    ioctl(fd, FIONBIO, &value);
+}
+
 int clinux_at_urgent_byte(int fd) {
     int is_there = 0;
     return ioctl(fd, SIOCATMARK, &is_there) < 0 ? -errno : is_there;

@@ -52,6 +52,8 @@ public protocol Driver: ~Copyable {
     /// Whether a send tries at once. Then one that is under way has found that the peer's window is
     /// full; otherwise it may only be waiting for its turn.
     static var sendsAtOnce: Bool { get }
+    /// Whether calls on its sockets wait.
+    static var socketsWait: Bool { get }
     /// Sends the first buffers of the outbox. Sets `.sending` where the outcome comes as `.sent`.
     mutating func send(_ slot: UInt32, _ state: inout WorkerState) -> SendOutcome
 
@@ -131,8 +133,9 @@ public enum Event {
     /// The receive ended without bytes and without cause for concern: ask again if bytes are
     /// wanted.
     case receiveStopped(UInt32)
-    /// There is something to receive: bytes, FIN or an error.
-    case readable(UInt32)
+    /// There is something to receive: bytes that a call will find without waiting, or else perhaps
+    /// only FIN, an error or an urgent byte.
+    case readable(UInt32, hasBytes: Bool)
     /// There is room for more bytes, or the connection broke.
     case writable(UInt32)
     /// The peer has sent FIN (nil), or the connection broke.

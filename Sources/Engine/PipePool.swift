@@ -58,6 +58,7 @@ struct PipePool: ~Copyable {
 
     /// Lends a pipe with bytes of a socket.
     ///
+    /// - Parameter socket: bytes have arrived there, or it never waits.
     mutating func fill(from socket: Descriptor) -> Filling {
         guard let pipe = free.last else { return .nothing }
         let count = entries[Int(pipe.rawValue)].pipe
@@ -83,8 +84,12 @@ struct PipePool: ~Copyable {
     }
 
     /// Hands what a pipe holds to a socket, as far as that takes it. Returns how much, or `-errno`.
-    mutating func drain(_ pipe: PipeID, into socket: Descriptor) -> Int {
+    ///
+    /// - Parameter mayWait: whether the socket is one that waits.
+    mutating func drain(_ pipe: PipeID, into socket: Descriptor, mayWait: Bool) -> Int {
         let number = Int(pipe.rawValue)
+        if mayWait { socket.setWaiting(false) }
+        defer { if mayWait { socket.setWaiting(true) } }
         let count = entries[number].pipe
             .drainOnce(into: socket, byteCount: entries[number].byteCount)
         entries[number].byteCount -= max(0, count)

@@ -64,12 +64,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     @inline(never)
-    mutating func readable(_ slot: UInt32) {
+    mutating func readable(_ slot: UInt32, hasBytes: Bool) {
         let flags = state.connections[slot].flags
         if flags.contains(.aborting) { return closeIfIdle(slot) }
         // It has been stopped since; whoever resumes it asks again.
         guard flags.isDisjoint(with: [.paused, .throttled]) else { return }
-        guard state.connections[slot].bulk > 0, let target = bypassTarget(of: slot),
+        // FIN, an error and an urgent byte are for a receive: a splice might wait for ever.
+        guard hasBytes, state.connections[slot].bulk > 0, let target = bypassTarget(of: slot),
             !state.connections[target].flags.contains(.piped)
         else { return readIntoBuffers(slot) }
         switch state.pipes.fill(from: state.connections[slot].descriptor) {
@@ -116,7 +117,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         else { return }
         let pipe = state.connections[slot].pipe
         let descriptor = state.connections[slot].descriptor
-        let result = state.pipes.drain(pipe, into: descriptor)
+        let result = state.pipes.drain(pipe, into: descriptor, mayWait: D.socketsWait)
         if result > 0 { noteSent(slot, result) }
         if state.pipes.byteCount(of: pipe) == 0 { return pipeDrained(slot) }
         let error = Errno(rawValue: Int32(truncatingIfNeeded: -result))

@@ -177,7 +177,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         case .received(let slot, let buffer): received(slot, buffer)
         case .sent(let slot, let byteCount): sent(slot, byteCount)
         case .receiveStopped(let slot): receiveStopped(slot)
-        case .readable(let slot): readable(slot)
+        case .readable(let slot, let hasBytes): readable(slot, hasBytes: hasBytes)
         case .writable(let slot): writable(slot)
         case .starved(let slot): starved(slot)
         case .receiveEnded(let slot, let error): receiveEnded(slot, error)

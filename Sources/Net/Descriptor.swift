@@ -106,6 +106,10 @@ public struct Descriptor: Equatable, Hashable, Sendable {
     /// 1 where a byte is there to be received, 0 after FIN, or `-errno` (MSG_PEEK, recv(2)).
     public func peekOnce() -> Int { Int(clinux_peek(rawValue)) }
 
+    /// Sets whether calls on a socket wait (FIONBIO, ioctl(2)). Operations of a ring that are under
+    /// way do not notice.
+    public func setWaiting(_ waits: Bool) { clinux_set_waiting(rawValue, waits) }
+
     /// Bytes that were handed over to be sent and not acknowledged (SIOCOUTQ, tcp(7)), also after
     /// the connection broke.
     public var unacknowledgedByteCount: Int {

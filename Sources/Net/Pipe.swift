@@ -26,15 +26,14 @@ public struct Pipe: Sendable {
         writeEnd.close()
     }
 
-    /// Takes up to so many bytes from a socket, which must be one that does not wait
-    /// (SOCK_NONBLOCK): SPLICE_F_NONBLOCK is about the pipe alone. Stops before an urgent byte.
-    /// Returns their count, 0 after FIN, or `-errno`.
+    /// Takes up to so many bytes from a socket. It may wait for the first of them: ask only where
+    /// some have arrived. Returns their count, 0 after FIN, or `-errno`.
     public func fillOnce(from socket: Descriptor, byteCount: Int) -> Int {
         Int(clinux_splice(socket.rawValue, writeEnd.rawValue, byteCount))
     }
 
-    /// Hands up to so many bytes to a socket, which must be one that does not wait. Returns their
-    /// count, or `-errno`.
+    /// Hands up to so many bytes to a socket. It waits where the socket does and is full. Returns
+    /// their count, or `-errno`.
     ///
     /// A broken connection raises SIGPIPE, unless the thread blocks it.
     public func drainOnce(into socket: Descriptor, byteCount: Int) -> Int {

@@ -65,33 +65,6 @@ struct RelayTests {
         }
     }
 
-    /// An upstream that is slow, but reads, is not cut, however long one send to it takes: the
-    /// kernel's own waiting for such a send has an end (`UringDriver.sendAgain`).
-    @Test(arguments: Interface.allCases)
-    func aSlowUpstreamIsNotCut(_ interface: Interface) throws {
-        let listener = try TestListener()
-        let setting = Setting(interface: interface, pool: .normal)
-        let relay = try RelayServer(setting, to: listener.address) { _, plan in
-            plan.policy.writeNanoseconds = .nanosecondsPerSecond / 2
-        }
-        let bytes = randomBytes(12 << 20, seed: 12)
-        let client = try TestClient(relay.address)
-        let upstream = try listener.accept()
-        let sender = try Thread(name: "sender") {
-            try? client.send(bytes)
-            client.finish()
-        }
-        var received: [UInt8] = []
-        for _ in 0..<10 {
-            usleep(150_000)
-            received += try upstream.receive(exactly: 200_000)
-        }
-        received += try upstream.receiveToEnd()
-        sender.join()
-        #expect(received == bytes)
-        #expect(relay.stop().bytesDropped == 0)
-    }
-
     // ---- FIN, in all four orders ----
 
     @Test(arguments: Setting.all)

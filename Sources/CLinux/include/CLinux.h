@@ -87,6 +87,8 @@ int clinux_at_urgent_byte(int fd);
 int clinux_peek(int fd);
 /// Bytes that were handed over to be sent and not acknowledged (SIOCOUTQ, tcp(7)).
 int clinux_unacknowledged_bytes(int fd);
+/// Sets whether calls on a socket wait (FIONBIO).
+void clinux_set_waiting(int fd, bool waits);
 /// Makes the coming close an abort: RST instead of FIN.
 int clinux_linger_zero(int fd);
 

@@ -130,10 +130,9 @@ static inline struct io_uring_sqe *curing_next(struct curing_ring *r, uint64_t t
 static inline void curing_accept(struct curing_ring *r, int listener, bool multishot,
                                  bool registered, uint64_t token) {
     struct io_uring_sqe *sqe = curing_next(r, token);
-    // Accepted descriptors inherit neither flag from the listener. Operations of the ring wait by
-    // polling whatever the socket is; NONBLOCK is for plain calls. A registered file is no
-    // descriptor of the process, and may not have CLOEXEC.
-    int flags = SOCK_NONBLOCK | (registered ? 0 : SOCK_CLOEXEC);
+    // Accepted descriptors do not inherit CLOEXEC from the listener: it is asked for here. A
+    // registered file is no descriptor of the process, and may not have that flag.
+    int flags = registered ? 0 : SOCK_CLOEXEC;
     if (multishot)
         io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, flags);
     else

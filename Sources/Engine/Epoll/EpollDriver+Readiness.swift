@@ -101,7 +101,8 @@ extension EpollDriver where Calls: ~Copyable {
         if flags.contains([.receiving, .readable]) {
             guard flags.contains(.bypassing) else { return receiveOnce(slot, &state) }
             state.connections[slot].flags.remove(.receiving)
-            return .readable(slot)
+            // Its sockets never wait, so asking costs no more than looking.
+            return .readable(slot, hasBytes: true)
         }
         return nil
     }

@@ -149,6 +149,8 @@ public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
 
     public static var sendsAtOnce: Bool { true }
 
+    public static var socketsWait: Bool { false }
+
     @inline(__always)
     public func canReceive(_ state: borrowing WorkerState) -> Bool { true }
 

@@ -15,15 +15,16 @@ extension UringDriver where R: ~Copyable {
             case .send:
                 guard isCurrent(token, &state) else { continue }
                 state.connections[token.slot].flags.remove(.sending)
-                if completion.result >= 0 { return .sent(token.slot, Int(completion.result)) }
-                let error = Errno(rawValue: -completion.result)
-                if error == .tryAgain, sendAgain(token.slot, &state) { continue }
-                return .sendFailed(token.slot, error)
+                return completion.result >= 0
+                    ? .sent(token.slot, Int(completion.result))
+                    : .sendFailed(token.slot, Errno(rawValue: -completion.result))
             case .readable:
                 guard isCurrent(token, &state) else { continue }
                 receiveEnded(token.slot, &state)
-                return completion.result >= 0
-                    ? .readable(token.slot) : .receiveStopped(token.slot)
+                guard completion.result >= 0 else { return .receiveStopped(token.slot) }
+                // The kernel reports why it woke us, not what is there (6.18).
+                let unread = state.connections[token.slot].descriptor.unreadByteCount
+                return .readable(token.slot, hasBytes: unread > 0)
             case .writable:
                 // Of a connection that is broken the next call tells.
                 guard isCurrent(token, &state) else { continue }
@@ -106,18 +107,6 @@ extension UringDriver where R: ~Copyable {
         case .defect: defect("recv", error)
         case .ordinaryEnd, .overload, .broken: return .receiveEnded(slot, error)
         }
-    }
-
-    /// The kernel has waited for a full socket to take something so often (128 times) that it would
-    /// go on in a thread, and that cannot wait for a socket that does not. Here it begins anew.
-    ///
-    /// - Returns: false where the connection ends anyway.
-    @inline(never)
-    private mutating func sendAgain(_ slot: UInt32, _ state: inout WorkerState) -> Bool {
-        guard !state.connections[slot].flags.contains(.aborting) else { return false }
-        state.buffers.finishSending(&state.connections[slot].outbox, byteCount: 0)
-        _ = send(slot, &state)
-        return true
     }
 
     @inline(__always)

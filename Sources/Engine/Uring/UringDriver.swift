@@ -311,6 +311,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     public static var sendsAtOnce: Bool { false }
 
+    public static var socketsWait: Bool { true }
+
     @inline(__always)
     public func canReceive(_ state: borrowing WorkerState) -> Bool {
         // Free buffers are offered before the receive is handed over.
