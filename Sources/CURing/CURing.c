@@ -147,7 +147,7 @@ int curing_install(struct curing_ring *r, uint32_t slot, uint64_t token) {
 
 int curing_socket(struct curing_ring *r, int family, uint64_t token) {
     struct io_uring_sqe *sqe = curing_next(r, token);
-    io_uring_prep_rw(IORING_OP_SOCKET, sqe, family, NULL, 0, SOCK_STREAM | SOCK_NONBLOCK);
+    io_uring_prep_rw(IORING_OP_SOCKET, sqe, family, NULL, 0, SOCK_STREAM);
     sqe->file_index = IORING_FILE_INDEX_ALLOC;
     return submit_at_once(r, token);
 }

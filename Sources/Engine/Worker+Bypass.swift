@@ -107,11 +107,11 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     @inline(never)
     mutating func writable(_ slot: UInt32) {
         if state.connections[slot].flags.contains(.aborting) { return closeIfIdle(slot) }
-        drainPipe(slot)
+        drainPipe(slot, isSaidToHaveRoom: true)
     }
 
     /// Sends what a connection's pipe holds, once what was queued before it has left.
-    mutating func drainPipe(_ slot: UInt32) {
+    mutating func drainPipe(_ slot: UInt32, isSaidToHaveRoom: Bool = false) {
         guard state.connections[slot].flags.isDisjoint(with: [.sending, .aborting]),
             state.connections[slot].outbox.isEmpty
         else { return }
@@ -124,6 +124,9 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         guard result > 0 || error == .tryAgain || error == .interrupted else {
             return abort(slot, reason(for: error, slot))
         }
+        // Where memory is short a socket may be called writable and take nothing. To ask again at
+        // once would be to ask for ever: it is asked at the next tick.
+        if result <= 0, isSaidToHaveRoom { return timers.set(slot, at: state.now) }
         driver.awaitWritable(slot, &state)
     }
 

@@ -22,6 +22,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     private mutating func checkTimeouts(_ slot: UInt32) {
+        drainPipeAgain(slot)
+        guard state.connections[slot].flags.contains(.open) else { return }
         let flags = state.connections[slot].flags
         if flags.contains(.connecting) {
             guard policy.connectNanoseconds > 0 else { return }
@@ -49,6 +51,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         } else {
             abort(slot, state.connections[slot].termination ?? due.termination)
         }
+    }
+
+    /// Goes on with a pipe whose socket had no room though it was said to.
+    private mutating func drainPipeAgain(_ slot: UInt32) {
+        let flags = state.connections[slot].flags
+        guard flags.contains(.piped), !flags.contains(.sending) else { return }
+        drainPipe(slot)
     }
 
     /// Which timeout applies to a connection as it is, and how long until then: 0 when it is over.

@@ -205,8 +205,12 @@ public struct KernelRing: Ring, ~Copyable {
         from source: SocketAddress?
     ) -> Result<Descriptor, SystemError> {
         Result { () throws(SystemError) in
-            guard registersFiles else { return try Socket.outgoing(family, from: source) }
-            return try openRegisteredSocket(family, from: source)
+            guard !registersFiles else { return try openRegisteredSocket(family, from: source) }
+            let socket = try Socket.outgoing(family, from: source)
+            // A send that finds a socket full again and again (128 times, as where memory is
+            // short) the kernel hands to a thread of its own, and that has to be able to wait.
+            socket.setWaiting(true)
+            return socket
         }
     }
 

@@ -96,7 +96,7 @@ int curing_open_files(struct curing_ring *ring, uint32_t entries);
 /// waits nor runs task work. Returns it or -errno. Its completion stays in the queue with a result
 /// below 0; one that did not fit into the queue comes late, with the descriptor.
 int curing_install(struct curing_ring *ring, uint32_t slot, uint64_t token);
-/// Makes a TCP socket that is a registered file from the start, non-blocking (Linux 5.19); like
+/// Makes a TCP socket that is a registered file from the start (Linux 5.19); like
 /// `curing_install`. Returns its slot or -errno.
 int curing_socket(struct curing_ring *ring, int family, uint64_t token);
 
