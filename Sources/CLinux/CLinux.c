@@ -178,6 +178,8 @@ int clinux_pin_thread(int cpu) {
 }
 
 void clinux_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+void clinux_yield(void) { sched_yield(); }
+
 int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
 void clinux_exact_timers(void) { prctl(PR_SET_TIMERSLACK, 1UL); }
 

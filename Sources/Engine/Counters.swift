@@ -23,6 +23,9 @@ public struct Counters: Sendable, Equatable {
     public var bytesDropped: UInt64 = 0
     /// Turns of the loop: one `io_uring_enter` or `epoll_wait` each.
     public var turns: UInt64 = 0
+    /// Times that looking for events before a sleep found some, and that it did not.
+    public var spinHits: UInt64 = 0
+    public var spinMisses: UInt64 = 0
     /// Events handled.
     public var events: UInt64 = 0
     /// Receives that ended because no buffer was free.
@@ -63,6 +66,7 @@ public struct Counters: Sendable, Equatable {
             ("sends", \.sends), ("bytes_sent", \.bytesSent), ("short_sends", \.shortSends),
             ("bypasses", \.bypasses), ("bytes_bypassed", \.bytesBypassed),
             ("bytes_dropped", \.bytesDropped), ("turns", \.turns), ("events", \.events),
+            ("spin_hits", \.spinHits), ("spin_misses", \.spinMisses),
             ("starved", \.starved), ("throttled", \.throttled), ("rearmed", \.rearmed),
             ("completion_overflows", \.completionOverflows),
             ("stale_completions", \.staleCompletions), ("accept_failures", \.acceptFailures),

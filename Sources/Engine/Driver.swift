@@ -86,6 +86,8 @@ public protocol Driver: ~Copyable {
     /// happened or the deadline (monotonic nanoseconds) has passed. Does not wait where `isIdle` is
     /// false.
     mutating func wait(until deadline: UInt64?, isIdle: Bool, _ state: inout WorkerState)
+    /// Whether the last wait has brought anything.
+    var hasEvents: Bool { get }
     /// The next event of this turn.
     mutating func next(_ state: inout WorkerState) -> Event?
 }
@@ -102,6 +104,8 @@ public struct DriverPlan: Sendable {
     public var usesMultishot = true
     /// Whether io_uring keeps accepted connections in tables of its own.
     public var registersFiles = false
+    /// Whether the worker looks for events before it sleeps.
+    public var busyPolling = BusyPolling.off
     /// Set-up flags that io_uring does without even where the kernel has them: for tests of older
     /// kernels.
     public var refusedFlags: SetupFlags = []

@@ -32,6 +32,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     let checkNanoseconds: UInt64?
     // When to look at each connection again.
     var timers: TimerWheel
+    var spinning: Spinning
     let journal: Journal?
     let admission: Admission?
     // The place that each slot's connection has in the ledger. Empty without a ledger.
@@ -80,6 +81,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         self.policy = policy
         checkNanoseconds = policy.checkNanoseconds
         self.timers = timers
+        spinning = Spinning(plan.busyPolling)
         self.journal = journal
         self.admission = admission
         let placeCount = admission?.ledger == nil ? 0 : state.limits.connectionsMax
@@ -128,7 +130,11 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         let isIdle =
             hasSeenAllEvents && effects.isEmpty && listenersDue.isEmpty && sweep == nil
             && quietCandidates.isEmpty && !canFeed
-        driver.wait(until: nextDeadline, isIdle: isIdle, &state)
+        if isIdle, spinning.isOn {
+            waitAwake()
+        } else {
+            driver.wait(until: nextDeadline, isIdle: isIdle, &state)
+        }
         refreshClock()
         handleEvents()
         passDeadlines()
@@ -148,7 +154,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         effects.now = state.now
     }
 
-    private var nextDeadline: UInt64? {
+    var nextDeadline: UInt64? {
         @inline(__always) get {
             guard let timer = timers.earliest else { return state.deadlines.next }
             return state.deadlines.next.map { min($0, timer) } ?? timer

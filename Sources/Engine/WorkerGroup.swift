@@ -81,6 +81,8 @@ public struct GroupPlan: Sendable {
     /// Whether io_uring keeps accepted connections in tables of its rings (registered files, Linux
     /// 6.8), where they are no descriptors of the process. No other backend can.
     public var registersFiles = false
+    /// Whether workers look for events before they sleep.
+    public var busyPolling = BusyPolling.off
     /// Set-up flags that io_uring does without even where the kernel has them: for tests of older
     /// kernels.
     public var refusedFlags: SetupFlags = []
@@ -313,6 +315,7 @@ extension DriverPlan {
         targets = plan.targets
         usesMultishot = plan.usesMultishot
         registersFiles = plan.registersFiles
+        busyPolling = plan.busyPolling
         refusedFlags = plan.refusedFlags
     }
 }

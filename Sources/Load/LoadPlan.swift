@@ -61,6 +61,8 @@ public struct LoadPlan: Sendable {
     public var sources: [SocketAddress] = []
     /// The kernel interface of the load generator itself.
     public var backend: Backend
+    /// Whether workers look for events before they sleep.
+    public var busyPolling = BusyPolling.off
     /// Whether connections are registered files, not descriptors (io_uring alone).
     public var registersFiles = false
     /// Connections of all workers together.

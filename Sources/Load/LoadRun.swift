@@ -155,6 +155,7 @@ public struct LoadRun {
         var group = GroupPlan(backend: plan.backend, limits: limits)
         group.workerCount = plan.workerCount
         group.cpus = plan.cpus
+        group.busyPolling = plan.busyPolling
         group.targets = plan.endpoints
         group.registersFiles = plan.registersFiles
         group.recordsConnections = plan.asksTCP

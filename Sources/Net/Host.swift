@@ -30,6 +30,9 @@ public final class Thread: Sendable {
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
+    /// Lets other threads run on this CPU first, where any want to.
+    public static func yield() { clinux_yield() }
+
     /// Starts a thread.
     ///
     /// - Parameters:

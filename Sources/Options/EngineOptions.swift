@@ -91,6 +91,36 @@ public enum WorkerCount: ExpressibleByArgument, Equatable, Sendable {
     }
 }
 
+/// `--busy-poll`.
+public struct BusyPollingChoice: ExpressibleByArgument, Equatable, Sendable {
+    /// What the engine is to do.
+    public let polling: BusyPolling
+
+    /// A choice.
+    public init(_ polling: BusyPolling) { self.polling = polling }
+
+    public init?(argument: String) {
+        switch argument {
+        case "off": polling = .off
+        case "auto": polling = .auto
+        default:
+            guard let span = TimeSpan(argument: argument), span.nanoseconds > 0,
+                span.nanoseconds <= .nanosecondsPerSecond
+            else { return nil }
+            polling = .fixed(nanoseconds: span.nanoseconds)
+        }
+    }
+
+    public var defaultValueDescription: String {
+        switch polling {
+        case .off: "off"
+        case .auto: "auto"
+        case .fixed(let nanoseconds):
+            TimeSpan(nanoseconds: nanoseconds).defaultValueDescription
+        }
+    }
+}
+
 /// Makes room for descriptors.
 public enum DescriptorRoom {
     /// Descriptors that a process needs beside its connections: standard streams, listeners, rings,

@@ -176,6 +176,10 @@ public struct KernelRing: Ring, ~Copyable {
         return Errno(rawValue: -result)
     }
 
+    public var hasCompletions: Bool {
+        @inline(__always) get { head != tail }
+    }
+
     @inline(__always)
     public mutating func nextCompletion() -> Completion? {
         guard head != tail else { return nil }

@@ -23,6 +23,9 @@ public protocol Ring: ~Copyable {
     ///   `interrupted`, `busy` and `tryAgain` are passing: reap, then enter again.
     mutating func enter(waitingFor completions: Int, forAtMost nanoseconds: UInt64?) -> Errno?
 
+    /// Whether there is one of this turn.
+    var hasCompletions: Bool { get }
+
     /// The next completion of this turn, or nil when there is none left.
     mutating func nextCompletion() -> Completion?
 

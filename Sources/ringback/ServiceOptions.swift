@@ -40,6 +40,17 @@ struct ServerOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Pin each worker to a CPU of its own.")
     var pin = true
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Look for events before sleeping: off, for so long, or auto: only while it pays and \
+            nobody else wants the CPU.
+            """,
+            valueName: "off|auto|duration"
+        )
+    )
+    var busyPoll = BusyPollingChoice(.off)
+
     @OptionGroup(title: "Buffers")
     var memory: MemoryOptions
 
@@ -82,6 +93,7 @@ struct ServerOptions: ParsableArguments {
         var plan = GroupPlan(backend: backend, limits: limits)
         plan.workerCount = workerCount
         plan.cpus = pin ? cpus : []
+        plan.busyPolling = busyPoll.polling
         plan.name = name
         plan.policy = try connections.policy()
         plan.recordsConnections = accessLog != nil

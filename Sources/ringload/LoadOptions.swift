@@ -49,6 +49,17 @@ struct LoadOptions: ParsableArguments {
     @Option(help: "The load generator's own kernel interface.")
     var backend: BackendChoice = .auto
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Look for events before sleeping: off, for so long, or auto: only while it pays and \
+            nobody else wants the CPU.
+            """,
+            valueName: "off|auto|duration"
+        )
+    )
+    var busyPoll = BusyPollingChoice(.off)
+
     @Option(help: ArgumentHelp("CPUs to pin the workers to, such as 1 or 2,3.", valueName: "list"))
     var cpus: String?
 
@@ -69,6 +80,7 @@ struct LoadOptions: ParsableArguments {
         try check(connections, "--connections", 1...1_000_000)
         let addresses = try targets.map(LoadOptions.resolve)
         var plan = LoadPlan(target: addresses[0], backend: chosen.backend)
+        plan.busyPolling = busyPoll.polling
         plan.targets = addresses
         let allowed = CPUSet.allowed()
         plan.workerCount = min(try workers.resolve(cpus: allowed.count), connections)

@@ -46,6 +46,8 @@ struct Posted {
 }
 
 extension ModelHost {
+    var hasCompletions: Bool { firstPosted < posted.count }
+
     func nextCompletion() -> Completion? {
         guard firstPosted < posted.count else { return nil }
         firstPosted += 1

@@ -22,6 +22,8 @@ struct SimulatedRing: Ring, ~Copyable {
         host.enter(waitingFor: completions, forAtMost: nanoseconds)
     }
 
+    var hasCompletions: Bool { host.hasCompletions }
+
     mutating func nextCompletion() -> Completion? { host.nextCompletion() }
 
     var hasOverflowed: Bool { !host.overflow.isEmpty }

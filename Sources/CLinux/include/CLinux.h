@@ -108,6 +108,8 @@ int clinux_event_wait(int fd);
 int clinux_allowed_cpus(int *cpus, int capacity);
 int clinux_pin_thread(int cpu);
 void clinux_name_thread(const char *name);
+/// Lets others run on this CPU first, where any want to.
+void clinux_yield(void);
 int clinux_thread_id(void);
 /// Lets the calling thread's timers fire without slack (PR_SET_TIMERSLACK).
 void clinux_exact_timers(void);

@@ -69,6 +69,8 @@ public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
         @inline(__always) get { true }
     }
 
+    public var hasEvents: Bool { !ready.isEmpty || isAcceptDue || doorbellRang }
+
     @inline(__always)
     public func now() -> UInt64 { calls.now() }
 

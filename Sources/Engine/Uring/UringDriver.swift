@@ -73,6 +73,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
         @inline(__always) get { ring.submissionRoom >= Limits.submissionsPerStep }
     }
 
+    public var hasEvents: Bool { ring.hasCompletions }
+
     @inline(__always)
     public func now() -> UInt64 { ring.now() }
 
