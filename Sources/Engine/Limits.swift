@@ -18,8 +18,8 @@ public struct Limits: Sendable, Equatable {
     /// Bytes that may wait to be sent on one connection before reading stops.
     public var pendingBytesMax: Int
     /// Pipes through which large amounts go on without being copied; at most 254. Only for handlers
-    /// that forward all of a connection to one other, whatever it is: what goes through a pipe they
-    /// do not see. Two descriptors each.
+    /// that send all of a connection back or forward it to one other, whatever it is: what goes
+    /// through a pipe they do not see. Two descriptors each.
     public var pipeCount = 0
     /// Submissions between two enters: a power of two, at least `submissionsPerStep`.
     public var submissionEntries: Int

@@ -1,4 +1,4 @@
-// The bypass: bytes that arrive in large amounts for another connection go there through a pipe,
+// The bypass: bytes that arrive in large amounts go back, or to another connection, through a pipe,
 // from socket to socket, without being copied (splice(2)). It only ever makes the ordinary way
 // faster: whenever something is out of the ordinary (no pipe is free, FIN, an error, an urgent
 // byte, a kernel that does not do it) the connection is read into buffers again.

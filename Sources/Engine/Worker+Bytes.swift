@@ -18,6 +18,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         switch handler.received(bytes.bytes, on: connection, &effects) {
         case .echo:
             deliver(buffer, to: slot, from: slot)
+            if state.pipes.isOpen { considerBypass(slot, bytes.count) }
         case .forward(let target):
             if let target = current(target) {
                 deliver(buffer, to: target, from: slot)

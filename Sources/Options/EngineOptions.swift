@@ -132,8 +132,8 @@ public enum DescriptorRoom {
         max(1, Int(clamping: DescriptorLimit.current().hard) - reserve)
     }
 
-    /// Raises the soft limit for a number of connections.
-    public static func prepare(forConnections count: Int) throws {
+    /// Raises the soft limit for a number of connections, and for pipes as far as there is room.
+    public static func prepare(forConnections count: Int, pipeDescriptors: Int = 0) throws {
         guard count <= connectionsAllowed else {
             throw Failure(
                 .usage,
@@ -142,7 +142,8 @@ public enum DescriptorRoom {
                     + "\(connectionsAllowed) connections fit"
             )
         }
-        try raise(to: count + reserve)
+        let hard = Int(clamping: DescriptorLimit.current().hard)
+        try raise(to: min(count + reserve + pipeDescriptors, hard))
     }
 
     /// Raises the soft limit, which bounds the table of each ring as well, for a number of

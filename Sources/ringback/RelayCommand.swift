@@ -41,16 +41,12 @@ struct RelayCommand: ParsableCommand {
     @OptionGroup(title: "Limits")
     var limits: LimitOptions
 
-    @OptionGroup(title: "Moving bytes")
-    var moving: MovingChoice
-
     func run() throws {
         try server.prepareProcess()
         let chosen = try server.backend.resolve()
         var plan = try server.makePlan(chosen.backend, name: "relay", slotsEach: 2)
         plan.policy.connectNanoseconds = upstreams.connectTimeout.nanoseconds
         plan.policy.finishesQuiet = false
-        try moving.apply(to: &plan)
         let check = try checks.check()
         let set = try upstreams.makeSet(listeners: plan.listeners.map(\.address))
         var relay = RelayPlan(upstreams: set)

@@ -103,24 +103,6 @@ struct UpstreamChoice: ParsableArguments {
     }
 }
 
-/// How bytes are moved.
-struct MovingChoice: ParsableArguments {
-    @Option(
-        help: """
-            Pipes of each worker through which large amounts go without being copied; 0 copies \
-            everything.
-            """
-    )
-    var pipes = 16
-
-    func apply(to plan: inout GroupPlan) throws {
-        guard (0...254).contains(pipes) else {
-            throw Failure(.usage, "--pipes must be from 0 to 254, not \(pipes)")
-        }
-        plan.limits.pipeCount = pipes
-    }
-}
-
 /// Who may connect.
 struct ClientChoice: ParsableArguments {
     @Option(

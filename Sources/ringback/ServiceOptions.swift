@@ -5,7 +5,7 @@ import Engine
 import Net
 import Options
 
-/// `--buffers`, `--buffer-bytes`, `--max-pending`.
+/// `--buffers`, `--buffer-bytes`, `--max-pending`, `--pipes`.
 struct MemoryOptions: ParsableArguments {
     @Option(help: "Buffers of each worker: a power of two.")
     var buffers: Int = 1024
@@ -16,10 +16,19 @@ struct MemoryOptions: ParsableArguments {
     @Option(help: "Bytes that wait for a slow reader before its sending is no longer read.")
     var maxPending = ByteSize(bytes: 64 * 1024)
 
+    @Option(
+        help: """
+            Pipes of each worker through which large amounts go without being copied; 0 copies \
+            everything.
+            """
+    )
+    var pipes = 16
+
     func apply(to limits: inout Limits) {
         limits.bufferCount = buffers
         limits.bufferBytes = bufferBytes.bytes
         limits.pendingBytesMax = maxPending.bytes
+        limits.pipeCount = pipes
     }
 }
 
@@ -84,7 +93,11 @@ struct ServerOptions: ParsableArguments {
         guard backend == .uring || !connections.registeredFiles else {
             throw Failure(.usage, "--registered-files needs io_uring, which is not used here")
         }
-        let slots = try connections.perWorker(workerCount, slotsEach: slotsEach)
+        let slots = try connections.perWorker(
+            workerCount,
+            slotsEach: slotsEach,
+            pipeDescriptors: 2 * memory.pipes * workerCount
+        )
         var limits = Limits(connectionsMax: slots)
         limits.slotsPerClient = slotsEach
         memory.apply(to: &limits)
@@ -154,8 +167,14 @@ struct ConnectionOptions: ParsableArguments {
 
     /// The capacity of each worker. Makes room for the descriptors of all.
     ///
-    /// - Parameter slotsEach: connections that each client comes to have, its own among them.
-    func perWorker(_ workerCount: Int, slotsEach: Int = 1) throws -> Int {
+    /// - Parameters:
+    ///   - slotsEach: connections that each client comes to have, its own among them.
+    ///   - pipeDescriptors: descriptors of the pipes of all workers.
+    func perWorker(
+        _ workerCount: Int,
+        slotsEach: Int = 1,
+        pipeDescriptors: Int = 0
+    ) throws -> Int {
         let clients = maxConnections ?? min(10_000, DescriptorRoom.connectionsAllowed / slotsEach)
         guard clients >= 1 else {
             throw Failure(.usage, "--max-connections must be at least 1, not \(clients)")
@@ -165,7 +184,7 @@ struct ConnectionOptions: ParsableArguments {
         if registeredFiles {
             try DescriptorRoom.prepare(forRegisteredFiles: each)
         } else {
-            try DescriptorRoom.prepare(forConnections: all)
+            try DescriptorRoom.prepare(forConnections: all, pipeDescriptors: pipeDescriptors)
         }
         return each
     }

@@ -213,7 +213,10 @@ struct RelayServiceTests {
         (["--to", "127.0.0.1:9", "--proxy-from", "all"], 2, "--proxy-from 'all' is no network"),
         (["--to", "127.0.0.1:9", "--proxy-to", "v3"], 2, "--proxy-to"),
         (["--to", "127.0.0.1:9", "--proxy-timeout", "0s"], 2, "--proxy-timeout"),
-        (["--to", "127.0.0.1:9", "--pipes", "255"], 2, "--pipes must be from 0 to 254"),
+        (
+            ["--to", "127.0.0.1:9", "--pipes", "255"], 2,
+            "the number of pipes must be from 0 to 254"
+        ),
         (["--to", "127.0.0.1:9", "--check-send", "x"], 2, "need --check-interval"),
         (
             ["--to", "127.0.0.1:9", "--check-interval", "1s", "--check-send", "\\q"], 2,

@@ -22,15 +22,15 @@ struct BufferSupplyTests {
     }
 
     @Test func staysInTheCacheForLargeMessages() {
-        #expect(supply(receiving: 65536) == 8)
-        #expect(supply(receiving: 60000) == 8)
-        #expect(supply(receiving: 16384) == 32)
+        #expect(supply(receiving: 65536) == 64)
+        #expect(supply(receiving: 16384) == 64)
+        #expect(supply(receiving: 2048) == 256)
     }
 
     @Test func knowsNothingFromStarvationAlone() {
         var supply = BufferSupply(bufferBytes: 65536, bufferCount: 1024)
         for _ in 0..<100 { supply.noteStarvation(Counters()) }
-        #expect(supply.bufferCount == 8)
+        #expect(supply.bufferCount == 64)
     }
 
     @Test func isAtLeastTwoAndAtMostWhatThereIs() {

@@ -20,7 +20,7 @@ public enum PoolSetting: String, CaseIterable, Sendable {
     /// Sets a pool.
     public func apply(to limits: inout Limits) {
         switch self {
-        case .normal: break
+        case .normal: limits.pipeCount = 16
         case .eightBuffers: limits.bufferCount = 8
         case .tinyBuffers:
             limits.bufferBytes = 16
