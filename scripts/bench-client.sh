@@ -18,7 +18,7 @@ load() {
     c-epoll) taskset -c "$load_cpu" .build-support/epoll-client "$port" "$3" "$2" "$seconds" | cut -d' ' -f2- ;;
     sockperf) sockperf_load "$2" ;;
     *)
-        taskset -c "$load_cpu" "$bin/ringload" rr "127.0.0.1:$port" --backend "$1" --size "$2" --connections "$3" \
+        taskset -c "$load_cpu" "$bin/ringload" rr "127.0.0.1:$port" --backend "$1" --busy-poll off --size "$2" --connections "$3" \
             --duration "${seconds}s" --warmup 500ms --json "$work/report" >/dev/null
         echo "$(field "$work/report" "" messages_per_second) $(field "$work/report" client cpu_ns_per_message)" \
             "$(field "$work/report" latency_ns p50)"

@@ -22,7 +22,7 @@ free_port() {
 }
 
 # The upstream stays up for all of it.
-taskset -c "$load_cpu" "$bin/ringback" echo --workers 1 --listen 127.0.0.1:0 2>"$work/upstream" &
+taskset -c "$load_cpu" "$bin/ringback" echo --workers 1 --busy-poll off --listen 127.0.0.1:0 2>"$work/upstream" &
 upstream=$!
 trap 'kill "$upstream" $server 2>/dev/null; rm -rf "$work"' EXIT
 upstream_port=""
@@ -66,7 +66,7 @@ EOF
         command=(nginx -c "$work/nginx.conf")
         ;;
     *)
-        command=("$bin/ringback" relay --backend "$1" --workers 1 --listen "127.0.0.1:$port"
+        command=("$bin/ringback" relay --backend "$1" --workers 1 --busy-poll off --listen "127.0.0.1:$port"
             --to "127.0.0.1:$upstream_port")
         ;;
     esac
@@ -83,7 +83,7 @@ EOF
 
 # load PORT REPORT ARGUMENTS...: what is left of the options follows.
 load() {
-    taskset -c "$load_cpu" "$bin/ringload" "${@:3}" "127.0.0.1:$1" --verify --json "$2" >/dev/null ||
+    taskset -c "$load_cpu" "$bin/ringload" "${@:3}" "127.0.0.1:$1" --busy-poll off --verify --json "$2" >/dev/null ||
         echo "bench-relay: ringload ${*:3} ended with status $?" >&2
 }
 

@@ -18,6 +18,9 @@ public enum BusyPolling: Sendable, Equatable {
 struct Spinning {
     /// How long `auto` looks: somewhat longer than a sleeping peer takes to answer.
     static let autoNanoseconds: UInt64 = 100_000
+    /// After a turn that took longer than this, being woken is a small part of the time: `auto`
+    /// sleeps, and more comes together meanwhile.
+    static let workNanoseconds: UInt64 = 20_000
     /// Who is away for longer than this during a yield was not alone on its CPU.
     static let yieldNanoseconds: UInt64 = 10_000
     /// Looks in vain double the sleeps until the next, up to 2 to this power.
@@ -41,11 +44,14 @@ struct Spinning {
     var isOn: Bool { polling != .off }
 
     /// How long to look before this sleep; 0 for not at all.
-    mutating func limit() -> UInt64 {
+    ///
+    /// - Parameter worked: how long the turn before it has taken.
+    mutating func limit(worked: UInt64) -> UInt64 {
         switch polling {
         case .off: return 0
         case .fixed(let nanoseconds): return nanoseconds
         case .auto:
+            guard worked < Spinning.workNanoseconds else { return 0 }
             guard sleepsLeft > 0 else { return Spinning.autoNanoseconds }
             if sleepsLeft != .max { sleepsLeft -= 1 }
             return 0
@@ -85,7 +91,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     @inline(never)
     mutating func waitAwake() {
         let start = driver.now()
-        let limit = spinning.limit()
+        let limit = spinning.limit(worked: start - state.now)
         if limit > 0, look(until: min(start + limit, nextDeadline ?? .max), since: start) { return }
         driver.wait(until: nextDeadline, isIdle: true, &state)
         if limit == 0 { spinning.slept(driver.now() - start) }
@@ -95,7 +101,11 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     ///
     /// - Returns: whether there are some, or a deadline has come.
     private mutating func look(until end: UInt64, since start: UInt64) -> Bool {
+        // The first look hands over what the turn has queued, and the last takes what has come:
+        // that is work. What lies between is not.
+        var idleSince: UInt64?
         var now = start
+        defer { state.counters.spinNanoseconds += idleSince.map { now - $0 } ?? 0 }
         var round = 0
         while now < end {
             driver.wait(until: nil, isIdle: false, &state)
@@ -115,6 +125,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
                 }
             }
             now = driver.now()
+            idleSince = idleSince ?? now
+        }
+        // Whoever has something to do at a moment is not woken late for it.
+        if let nextDeadline, nextDeadline <= now {
+            spinning.hit()
+            state.counters.spinHits += 1
+            return true
         }
         spinning.missed()
         state.counters.spinMisses += 1

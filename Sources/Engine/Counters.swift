@@ -26,6 +26,8 @@ public struct Counters: Sendable, Equatable {
     /// Times that looking for events before a sleep found some, and that it did not.
     public var spinHits: UInt64 = 0
     public var spinMisses: UInt64 = 0
+    /// Nanoseconds of looking in which nothing was there.
+    public var spinNanoseconds: UInt64 = 0
     /// Events handled.
     public var events: UInt64 = 0
     /// Receives that ended because no buffer was free.
@@ -67,6 +69,7 @@ public struct Counters: Sendable, Equatable {
             ("bypasses", \.bypasses), ("bytes_bypassed", \.bytesBypassed),
             ("bytes_dropped", \.bytesDropped), ("turns", \.turns), ("events", \.events),
             ("spin_hits", \.spinHits), ("spin_misses", \.spinMisses),
+            ("spin_ns", \.spinNanoseconds),
             ("starved", \.starved), ("throttled", \.throttled), ("rearmed", \.rearmed),
             ("completion_overflows", \.completionOverflows),
             ("stale_completions", \.staleCompletions), ("accept_failures", \.acceptFailures),

@@ -19,6 +19,8 @@ public struct Effects: ~Copyable {
 
     /// Monotonic nanoseconds at the beginning of this turn.
     public internal(set) var now: UInt64 = 0
+    /// Nanoseconds that the worker has spent looking for events instead of sleeping.
+    public internal(set) var lookedNanoseconds: UInt64 = 0
     /// The addresses of the connection that was accepted, while `opened` is called: where the
     /// handler asks for them.
     public internal(set) var addresses = ConnectionAddresses(peer: nil, local: nil)

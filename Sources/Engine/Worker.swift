@@ -152,6 +152,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         state.now = driver.now()
         state.nowMilliseconds = UInt32(truncatingIfNeeded: state.now / .nanosecondsPerMillisecond)
         effects.now = state.now
+        effects.lookedNanoseconds = state.counters.spinNanoseconds
     }
 
     var nextDeadline: UInt64? {

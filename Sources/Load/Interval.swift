@@ -27,6 +27,8 @@ public struct Interval: Sendable {
     /// How many requests left at once: in a turn; in an open loop, of those that waited for
     /// nothing but this program.
     public internal(set) var batches = Batches()
+    /// Looking for events instead of sleeping: CPU time that nothing was done in.
+    public internal(set) var lookedNanoseconds: UInt64 = 0
     /// Requests that were due and never began.
     public internal(set) var droppedSlots: UInt64 = 0
     /// The longest time in which a connection with a request under way heard nothing.
@@ -54,6 +56,7 @@ public struct Interval: Sendable {
         firstByteLatency.add(other.firstByteLatency)
         slip.add(other.slip)
         batches.add(other.batches)
+        lookedNanoseconds += other.lookedNanoseconds
         droppedSlots += other.droppedSlots
         longestSilenceNanoseconds = max(longestSilenceNanoseconds, other.longestSilenceNanoseconds)
         errors.add(other.errors)
@@ -74,6 +77,7 @@ public struct Interval: Sendable {
         firstByteLatency.reset()
         slip.reset()
         batches = Batches()
+        lookedNanoseconds = 0
         droppedSlots = 0
         longestSilenceNanoseconds = 0
         errors = LoadErrors()

@@ -20,6 +20,7 @@ struct LoadWorker: ~Copyable {
     /// When this worker learned of the phase: its part of the window begins and ends so.
     private(set) var phaseStart: UInt64 = 0
     private var collections = 0
+    private var lookedBefore: UInt64 = 0
     private var nextToConnect = 0
     private var connectsUnderWay = 0
     private var rampStart: UInt64 = 0
@@ -43,12 +44,14 @@ struct LoadWorker: ~Copyable {
     /// Hands over what was measured where that is asked for; phases change at these moments alone.
     ///
     /// - Returns: whether a new phase has begun.
-    mutating func attend() -> Bool {
+    mutating func attend(_ effects: borrowing Effects) -> Bool {
         let asked = control.collections.load(ordering: .acquiring)
         guard asked != collections else { return false }
         collections = asked
         // Once this is handed over the next phase may begin: none must be missed.
         let current = control.phase
+        interval.lookedNanoseconds = effects.lookedNanoseconds - lookedBefore
+        lookedBefore = effects.lookedNanoseconds
         deliver()
         guard current != phase else { return false }
         phase = current

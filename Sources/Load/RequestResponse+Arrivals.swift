@@ -141,7 +141,7 @@ extension RequestResponse {
     mutating func woke(_ effects: inout Effects) {
         let now = Clock.monotonicNanoseconds()
         wakeAt = .max
-        if load.attend() { enterPhase(now, &effects) }
+        if load.attend(effects) { enterPhase(now, &effects) }
         if !connectsForEach { connectFirst(&effects) }
         while let next = thinking.first, next.moment <= now {
             _ = thinking.popFirst()

@@ -82,7 +82,7 @@ struct Stream: Handler, ~Copyable {
     }
 
     mutating func woke(_ effects: inout Effects) {
-        if load.attend(), load.phase == .ending {
+        if load.attend(effects), load.phase == .ending {
             for session in 0..<load.sessions.count { load.end(session, &effects) }
         }
         connectFirst(&effects)

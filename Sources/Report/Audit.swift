@@ -22,7 +22,10 @@ extension AuditReport {
             guard let nanoseconds, workerTime > 0 else { return nil }
             return Double(nanoseconds) / workerTime
         }
-        cpuShare = share(outcome.client.cpuNanoseconds)
+        // What went into looking for events (--busy-poll) was there to be had.
+        cpuShare = share(
+            outcome.client.cpuNanoseconds.map { $0 - min($0, total.lookedNanoseconds) }
+        )
         runQueueShare = share(outcome.client.runQueueNanoseconds)
         droppedSlots = total.droppedSlots
         bunching = total.batches.typical

@@ -58,7 +58,7 @@ struct ServerOptions: ParsableArguments {
             valueName: "off|auto|duration"
         )
     )
-    var busyPoll = BusyPollingChoice(.off)
+    var busyPoll = BusyPollingChoice(.auto)
 
     @OptionGroup(title: "Buffers")
     var memory: MemoryOptions

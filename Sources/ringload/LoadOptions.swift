@@ -58,7 +58,7 @@ struct LoadOptions: ParsableArguments {
             valueName: "off|auto|duration"
         )
     )
-    var busyPoll = BusyPollingChoice(.off)
+    var busyPoll = BusyPollingChoice(.auto)
 
     @Option(help: ArgumentHelp("CPUs to pin the workers to, such as 1 or 2,3.", valueName: "list"))
     var cpus: String?

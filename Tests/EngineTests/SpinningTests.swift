@@ -14,7 +14,7 @@ struct SpinningTests {
     ) -> (hits: Int, misses: Int, lookedNanoseconds: UInt64) {
         var (hits, misses, looked) = (0, 0, UInt64(0))
         for wait in waits {
-            let limit = spinning.limit()
+            let limit = spinning.limit(worked: 5000)
             if limit == 0 {
                 spinning.slept(wait)
             } else if wait < limit {
@@ -77,6 +77,14 @@ struct SpinningTests {
         var spinning = Spinning(.auto)
         _ = play(&spinning, Array(repeating: 20_000, count: 10))
         spinning.crowded()
-        #expect(spinning.limit() == 0)
+        #expect(spinning.limit(worked: 5000) == 0)
+    }
+
+    /// Where turns are long, waiting is a small part of the time, and asleep more comes together.
+    @Test func afterLongTurnsItSleeps() {
+        var spinning = Spinning(.auto)
+        _ = play(&spinning, Array(repeating: 20_000, count: 10))
+        #expect(spinning.limit(worked: 30_000) == 0)
+        #expect(spinning.limit(worked: 5000) > 0)
     }
 }

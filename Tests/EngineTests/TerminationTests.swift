@@ -159,8 +159,8 @@ struct TerminationTests {
         #expect(ends.summary == "client_fin=1")
     }
 
-    /// The client has finished, and does not take what the server still has for it: all of it, which
-    /// pipes would not hold.
+    /// The client has finished, and does not take what the server still has for it: all of it,
+    /// which pipes would not hold.
     @Test(arguments: Interface.allCases)
     func halfClosedConnectionsThatStallEnd(_ interface: Interface) throws {
         let ends = try ends(

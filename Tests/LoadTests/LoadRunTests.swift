@@ -70,6 +70,24 @@ struct LoadRunTests {
         #expect(outcome.signal == nil)
     }
 
+    /// A generator that looks for events instead of sleeping has its CPU all the same: the audit
+    /// takes that time off. At 100 messages a second it is nearly all of it.
+    @Test(arguments: Backend.allCases)
+    func knowsWhatWentIntoLooking(_ backend: Backend) throws {
+        let server = try EchoServer(backend)
+        var plan = plan(server.address, backend)
+        plan.connections = 1
+        plan.depth = 1
+        plan.arrivals = .open(perSecond: 100, .constant)
+        #expect(try run(plan).total.lookedNanoseconds == 0)
+        plan.busyPolling = .fixed(nanoseconds: 20 * .nanosecondsPerMillisecond)
+        let outcome = try run(plan)
+        let spent = outcome.client.cpuNanoseconds ?? 0
+        #expect(outcome.total.lookedNanoseconds > outcome.windowNanoseconds / 20)
+        #expect(outcome.total.lookedNanoseconds <= outcome.windowNanoseconds, "\(spent)")
+        _ = server.stop()
+    }
+
     @Test(arguments: Backend.allCases)
     func catchesAServerThatLoses(_ backend: Backend) throws {
         let verdict = try runAgainst(.loses, backend).integrity
