@@ -100,8 +100,12 @@ format: ## Format the Swift sources
 lint: ## Check the format of the Swift sources
 	swift format lint --strict --configuration .swift-format --recursive Sources Tests Package.swift
 
-bench: build $(SUPPORT)/epoll-echo ## Compare both backends with a minimal C server (minutes)
-	@scripts/bench.sh
+bench: build $(SUPPORT)/epoll-echo $(SUPPORT)/go-echo nio-echo ## Compare the echo with C, Go and SwiftNIO (15 minutes)
+	@python3 Benchmarks/compare
+
+.PHONY: nio-echo
+nio-echo:
+	swift build -c release --package-path Benchmarks/peers/nio-echo --scratch-path $(SUPPORT)/nio-echo
 
 bench-client: build $(SUPPORT)/epoll-client ## Compare the cost of ringload with a minimal C client
 	@scripts/bench-client.sh

@@ -10,6 +10,7 @@ needs=(
     "nc:netcat-openbsd"
     "strace:strace"
     "cc:gcc"
+    "python3:python3"
     "ss:iproute2"
     "setpriv:util-linux"
     "ncat:ncat"

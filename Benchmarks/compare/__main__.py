@@ -1,0 +1,163 @@
+"""Compares `ringback echo` on both backends with a minimal C epoll server, Go's net package and
+SwiftNIO, in every shape of traffic: interleaved rounds, the server on one CPU and the load on another.
+Writes the figures as JSON, as Markdown and as plots.
+
+    python3 Benchmarks/compare                    everything, into Benchmarks/results (12 minutes)
+    python3 Benchmarks/compare --rounds 3 --shapes 64x50,churn --into /tmp/results
+
+`make bench` builds what it needs and runs it. Benchmarks/README.md says how to read the results."""
+
+import argparse
+import collections
+import datetime
+import json
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+import manifest
+import measuring
+import plots
+import report
+from servers import SERVERS, cpus
+
+IDLE_CONNECTIONS = 10_000
+SLEEPERS = [name for name in SERVERS if name != "default"]
+
+
+def progress(text):
+    print(f"compare: {text}", file=sys.stderr, flush=True)
+
+
+def interleaved(rounds, names, run, what):
+    """Runs each once a round, each round beginning with another one: what disturbs the machine for a
+    while meets all of them. Returns the runs of each."""
+    runs = collections.defaultdict(list)
+    for number in range(rounds):
+        for place in range(len(names)):
+            name = names[(place + number) % len(names)]
+            runs[name].append(run(name))
+        progress(f"{what}: round {number + 1} of {rounds}")
+    return dict(runs)
+
+
+def shapes(options, scratch):
+    results = {}
+    for shape in options.shapes:
+        runs = interleaved(
+            options.rounds, SERVERS,
+            lambda name: measuring.timed(name, shape, options.duration, scratch), shape,
+        )
+        checks = {name: measuring.checked(name, shape, scratch) for name in SERVERS}
+        results[shape] = {"runs": runs, "checks": checks}
+    return results
+
+
+def paced(options, results, scratch):
+    """The latencies of all at one rate: 70 % of the peak of the slowest, which all of them carry."""
+    peaks = [
+        measuring.median([run["messages_per_second"] for run in runs])
+        for runs in results["64x50"]["runs"].values()
+    ]
+    rate = int(0.7 * min(peaks))
+    arguments = [*measuring.SHAPES["64x50"][0], "--rate", str(rate)]
+    runs = interleaved(
+        options.rounds, SERVERS,
+        lambda name: measuring.timed(name, arguments, options.duration, scratch), "latency",
+    )
+    return {"rate": rate, "runs": runs}
+
+
+def spinning(options, scratch):
+    """One connection, where neither side, the server alone, or both look for events before they
+    sleep."""
+    one = ["rr", "--size", "64", "--connections", "1"]
+    alone, both = [*one, "--busy-poll", "off"], [*one, "--busy-poll", "auto"]
+    off, auto = ["--workers", "1", "--busy-poll", "off"], ["--workers", "1", "--busy-poll", "auto"]
+    variants = {
+        **{(name, "neither"): (alone, off) for name in SLEEPERS},
+        **{(name, "server"): (alone, auto) for name in ("uring", "epoll")},
+        **{(name, "load"): (both, off) for name in SLEEPERS},
+        **{(name, "both"): (both, auto) for name in ("uring", "epoll")},
+    }
+    runs = interleaved(
+        options.rounds, list(variants),
+        lambda key: measuring.timed(key[0], variants[key][0], options.duration, scratch, variants[key][1]),
+        "one connection",
+    )
+    return [{"server": name, "awake": awake, "runs": runs[name, awake]} for name, awake in variants]
+
+
+def costs_of_spinning(options, scratch):
+    """What `--busy-poll auto` brings and costs elsewhere: 16 connections, two workers that share their
+    CPUs with the load, and a trickle of messages."""
+    asleep = ["rr", "--size", "64", "--busy-poll", "off"]
+    few = [*asleep, "--connections", "16"]
+    many = [*asleep, "--connections", "100", "--workers", "2"]
+    trickle = [*asleep, "--connections", "1", "--rate", "100"]
+    all_cpus = {"server_cpus": cpus(), "load_cpus": cpus()}
+    results = []
+    for title, arguments, workers, where in [
+        ("16 connections", few, 1, {}),
+        ("two workers on the CPUs of their load", many, 2, all_cpus),
+        ("100 messages a second", trickle, 1, {}),
+    ]:
+        runs = interleaved(
+            options.rounds, ["off", "auto"],
+            lambda choice: measuring.timed(
+                "uring", arguments, options.duration, scratch,
+                ["--workers", str(workers), "--busy-poll", choice], **where,
+            ),
+            title,
+        )
+        results.append({"title": title, "runs": runs})
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="Benchmarks/compare", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS", 7)))
+    parser.add_argument("--duration", default=os.environ.get("DURATION", "1s"), help="of each run")
+    parser.add_argument(
+        "--shapes", default=os.environ.get("SHAPES", ",".join(measuring.SHAPES)),
+        help="some of " + ",".join(measuring.SHAPES),
+    )
+    parser.add_argument("--into", default="Benchmarks/results", help="the folder of the results")
+    options = parser.parse_args()
+    options.shapes = options.shapes.split(",")
+    unknown = [shape for shape in options.shapes if shape not in measuring.SHAPES]
+    if unknown:
+        parser.error(f"no shape '{unknown[0]}'; there are {', '.join(measuring.SHAPES)}")
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = os.path.join(folder, "run.json")
+        results = {
+            "manifest": manifest.take(options),
+            "shapes": shapes(options, scratch),
+            "spinning": spinning(options, scratch),
+            "costs_of_spinning": costs_of_spinning(options, scratch),
+            "idle": {
+                "connections": IDLE_CONNECTIONS,
+                "bytes": {name: measuring.idle_bytes(name, IDLE_CONNECTIONS, scratch) for name in SLEEPERS},
+            },
+        }
+        if "64x50" in options.shapes:
+            results["paced"] = paced(options, results["shapes"], scratch)
+
+    os.makedirs(options.into, exist_ok=True)
+    stem = os.path.join(options.into, f"{datetime.date.today()}-{manifest.host()}")
+    with open(f"{stem}.json", "w") as file:
+        json.dump(results, file, indent=1)
+    for name, drawing in plots.draw(results).items():
+        with open(f"{stem}-{name}.svg", "w") as file:
+            file.write(drawing)
+    with open(f"{stem}.md", "w") as file:
+        file.write(report.text(results, os.path.basename(stem)))
+    progress(f"written: {stem}.md, .json and .svg")
+
+
+main()
