@@ -10,7 +10,7 @@ SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
 
 .PHONY: help setup build debug run demo test test-slow soak unit simulate \
-	bugbank asan tsan fuzz fuzz-keep codegen format lint bench bench-client bench-relay clean
+	bugbank instructions bench-micro asan tsan fuzz fuzz-keep codegen format lint bench bench-client bench-relay clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,14 +91,23 @@ fuzz: setup ## Fuzz every parser and model (SECONDS=5 for each; TARGET=name: som
 fuzz-keep: ## Take into the kept corpus what fuzzing has found since
 	@scripts/sanitize.sh keep $(TARGET)
 
+instructions: setup ## Count the instructions of a message on an ideal kernel, and compare with the record
+	@scripts/instruction-gate.sh
+
+MICRO := swift package --package-path Benchmarks/micro --scratch-path .build-micro benchmark
+
+bench-micro: setup ## Micro-benchmarks of the engine's turn on an ideal kernel, and their thresholds
+	$(MICRO)
+	$(MICRO) thresholds check --path $(CURDIR)/Benchmarks/micro/Thresholds
+
 codegen: ## Prove that the hot functions of the release server are clean
 	@scripts/codegen-gate.sh
 
 format: ## Format the Swift sources
-	swift format --in-place --configuration .swift-format --recursive Sources Tests Package.swift
+	swift format --in-place --configuration .swift-format --recursive Sources Tests Benchmarks Package.swift
 
 lint: ## Check the format of the Swift sources
-	swift format lint --strict --configuration .swift-format --recursive Sources Tests Package.swift
+	swift format lint --strict --configuration .swift-format --recursive Sources Tests Benchmarks Package.swift
 
 bench: build $(SUPPORT)/epoll-echo $(SUPPORT)/go-echo nio-echo ## Compare the echo with C, Go and SwiftNIO (15 minutes)
 	@python3 Benchmarks/compare

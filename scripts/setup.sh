@@ -9,6 +9,7 @@ needs=(
     "/usr/include/zlib.h:zlib1g-dev"
     "nc:netcat-openbsd"
     "strace:strace"
+    "valgrind:valgrind"
     "cc:gcc"
     "python3:python3"
     "ss:iproute2"
