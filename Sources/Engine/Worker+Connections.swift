@@ -73,7 +73,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// The way a connection ends that an error broke.
     mutating func reason(for error: Errno, _ slot: UInt32) -> Termination {
         switch ErrnoPolicy.ofTransfer(error) {
-        case .ordinaryEnd(.peerReset) where error == .brokenPipe:
+        case .ordinaryEnd(.peerReset) where error == .brokenPipe && sendsForgetErrors(slot):
             // EPIPE says only that the connection is broken. Where a send was half done, io_uring
             // reports what it sent and forgets the error that stopped it (6.18).
             let transmission = driver.transmission(state.connections[slot].descriptor)
@@ -84,6 +84,12 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         case .ordinaryEnd(let termination): return termination
         default: return .error
         }
+    }
+
+    /// Whether what failed was a send that waits in the kernel. Of a call it is the error itself,
+    /// and EPIPE is what RST means behind the peer's FIN.
+    private func sendsForgetErrors(_ slot: UInt32) -> Bool {
+        D.socketsWait && !state.connections[slot].flags.contains(.piped)
     }
 
     /// Sends what is queued, then FIN. `termination` says why, where it is this side's own

@@ -182,6 +182,21 @@ struct TerminationTests {
         #expect(ends.summary == "half_close_idle/undelivered=1")
     }
 
+    /// The client has finished, reads nothing of what comes back through a pipe, and resets: behind
+    /// its FIN the kernel calls that EPIPE.
+    @Test(arguments: [Interface.uring, .epoll])
+    func aResetBehindFinIsTheClients(_ interface: Interface) throws {
+        let ends = try ends(interface, { $0.writeNanoseconds = 30 * second }) { server in
+            let client = try TestClient(server.address, receiveBufferBytes: 4096)
+            // More than a pipe holds, and no more than the sockets besides.
+            try client.send([UInt8](repeating: 7, count: 6 << 20))
+            client.finish()
+            usleep(500_000)
+            client.resetOnClose()
+        }
+        #expect(ends.summary == "client_rst/undelivered=1")
+    }
+
     @Test(arguments: Interface.allCases)
     func aLimitForEachAddress(_ interface: Interface) throws {
         let ends = try ends(interface, { $0.connectionsPerAddress = 2 }) { server in
