@@ -1,6 +1,6 @@
-// What the engine does in a second on an ideal kernel, for each backend and workload: the time that
-// is ours alone. Its thresholds catch what takes twice as long, or twice the memory; finer than that
-// is scripts/instruction-gate.sh, which is exact.
+// What a thousand messages take of the engine on an ideal kernel, for each backend and workload:
+// the time that is ours alone. Its thresholds catch what takes twice as long, or twice the memory;
+// finer than that is scripts/instruction-gate.sh, which is exact.
 
 import Benchmark
 import Engine
