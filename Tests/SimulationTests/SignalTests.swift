@@ -22,7 +22,8 @@ enum ResettingClients {
 
     /// How the server ended, by a signal of its own or since it was asked to.
     static func end(ofServerWith fault: String?) throws -> Ended {
-        let options = fault.map { ["--fault", $0] } ?? []
+        // A worker with pipes blocks SIGPIPE, which would hide what the fault does.
+        let options = fault.map { ["--fault", $0, "--pipes", "0"] } ?? []
         let server = try Server(
             ["--backend", "uring", "--workers", "1"] + options,
             executable: Built.path("ringback")
