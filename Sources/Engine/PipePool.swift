@@ -90,8 +90,10 @@ struct PipePool: ~Copyable {
         let number = Int(pipe.rawValue)
         if mayWait { socket.setWaiting(false) }
         defer { if mayWait { socket.setWaiting(true) } }
-        let count = entries[number].pipe
-            .drainOnce(into: socket, byteCount: entries[number].byteCount)
+        let entry = entries[number]
+        let count = untilBelieved {
+            entry.pipe.drainOnce(into: socket, byteCount: entry.byteCount)
+        }
         entries[number].byteCount -= max(0, count)
         return count
     }

@@ -86,6 +86,18 @@ struct FaultRow: CustomStringConvertible {
             FaultRow(
                 backend: "epoll",
                 calls: "sendmsg",
+                options: ["--workers", "1", "--buffer-bytes", "512", "--pipes", "0"],
+                readsLate: true
+            ),
+            FaultRow(
+                backend: "epoll",
+                calls: "splice",
+                options: ["--workers", "1", "--buffer-bytes", "512"],
+                readsLate: true
+            ),
+            FaultRow(
+                backend: "uring",
+                calls: "splice",
                 options: ["--workers", "1", "--buffer-bytes", "512"],
                 readsLate: true
             ),
@@ -114,7 +126,8 @@ struct FaultCell: CustomStringConvertible {
         switch row.calls {
         case "close": .staysOpen
         case "epoll_ctl": .breaks
-        case "recvfrom", "sendto", "sendmsg": ["EINTR", "EAGAIN"].contains(error) ? .none : .breaks
+        case "recvfrom", "sendto", "sendmsg", "splice":
+            ["EINTR", "EAGAIN"].contains(error) ? .none : .breaks
         default: .none
         }
     }
