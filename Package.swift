@@ -83,10 +83,15 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(
+            name: "Doctor",
+            dependencies: ["Engine", "Measure", "Net", "URing"],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "ringback",
             dependencies: [
-                "Services", "Relay", "Engine", "Net", "Options",
+                "Doctor", "Services", "Relay", "Engine", "Net", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -164,6 +169,11 @@ let package = Package(
         .testTarget(
             name: "ReportTests",
             dependencies: ["Load", "Measure", "Report", "Support"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "DoctorTests",
+            dependencies: ["Doctor", "URing"],
             swiftSettings: strict
         ),
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),

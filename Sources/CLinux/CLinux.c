@@ -228,6 +228,13 @@ int clinux_descriptor_limits(uint64_t *soft, uint64_t *hard) {
     return 0;
 }
 
+int64_t clinux_locked_memory_limit(void) {
+    struct rlimit limit;
+    // Whoever has CAP_IPC_LOCK is not bound by it; root stands for that here.
+    if (geteuid() == 0 || getrlimit(RLIMIT_MEMLOCK, &limit) < 0) return -1;
+    return limit.rlim_cur > INT64_MAX ? -1 : (int64_t)limit.rlim_cur;
+}
+
 int clinux_set_descriptor_limit(uint64_t soft) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;

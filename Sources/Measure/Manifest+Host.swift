@@ -54,7 +54,8 @@ enum HostFacts {
     /// Settings whose files below /proc/sys have the same names, with `/` for the dots.
     private static let settings = [
         "kernel.io_uring_disabled", "net.core.busy_poll", "net.core.somaxconn",
-        "net.ipv4.ip_local_port_range", "net.ipv4.tcp_congestion_control", "net.ipv4.tcp_rmem",
+        "net.ipv4.ip_local_port_range", "net.ipv4.tcp_congestion_control",
+        "net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_rmem",
         "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_wmem",
     ]
 

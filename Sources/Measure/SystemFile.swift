@@ -4,9 +4,9 @@
 import Glibc
 
 /// Files read whole.
-enum SystemFile {
+package enum SystemFile {
     /// All of a file; nil where it cannot be read.
-    static func text(_ path: String) -> String? {
+    package static func text(_ path: String) -> String? {
         guard let file = fopen(path, "re") else { return nil }
         defer { fclose(file) }
         var bytes: [UInt8] = []
@@ -19,13 +19,13 @@ enum SystemFile {
     }
 
     /// A file of one line, without its end; nil where it cannot be read or is empty.
-    static func line(_ path: String) -> String? {
+    package static func line(_ path: String) -> String? {
         guard let line = text(path)?.split(separator: "\n").first else { return nil }
         return String(line)
     }
 
     /// The names in a folder, sorted; nil where there is no such folder.
-    static func names(inFolder path: String) -> [String]? {
+    package static func names(inFolder path: String) -> [String]? {
         guard let folder = opendir(path) else { return nil }
         defer { closedir(folder) }
         var names: [String] = []

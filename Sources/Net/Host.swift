@@ -106,6 +106,16 @@ public enum DescriptorLimit {
     }
 }
 
+/// The limit on memory that may not be swapped, which rings count against (RLIMIT_MEMLOCK,
+/// getrlimit(2)).
+public enum LockedMemoryLimit {
+    /// Bytes; nil for any number, as for root.
+    public static func current() -> Int? {
+        let bytes = clinux_locked_memory_limit()
+        return bytes < 0 ? nil : Int(bytes)
+    }
+}
+
 /// The signals that stop a process.
 public enum StopSignal {
     /// Keeps SIGINT and SIGTERM for `wait`, and ignores SIGPIPE. Call it before any thread starts.

@@ -9,7 +9,7 @@ struct Ringback: ParsableCommand {
         commandName: "ringback",
         abstract: "A TCP echo and relay service on io_uring, with an epoll backend of equal rank.",
         version: "0.1.0",
-        subcommands: [EchoCommand.self, RelayCommand.self]
+        subcommands: [EchoCommand.self, RelayCommand.self, DoctorCommand.self]
     )
 
     static func main() { CommandRunner.run(Ringback.self) }

@@ -36,6 +36,19 @@ struct EchoBypassTests {
         #expect(counters.bytesDropped == 0)
     }
 
+    /// A registered file has no descriptor that could be spliced.
+    @Test func registeredFilesAreCopied() throws {
+        let echo = try EchoServer(Interface.registeredFiles) { $0.limits.pipeCount = 2 }
+        let bytes = randomBytes(8 << 20, seed: 72)
+        let client = try TestClient(echo.address)
+        let sender = try sender(client, bytes)
+        #expect(try client.receiveToEnd() == bytes)
+        sender.join()
+        let counters = echo.stop()
+        #expect(counters.bytesBypassed == 0)
+        #expect(counters.bytesSent == 8 << 20)
+    }
+
     /// Large and small messages by turns: each change of the way keeps the order.
     @Test(arguments: backends)
     func changesOfTheWayKeepTheOrder(_ backend: Backend) throws {

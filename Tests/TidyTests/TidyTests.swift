@@ -61,7 +61,9 @@ struct TidyTests {
             .flatMap { $0.places(matching: pattern) }
     }
 
-    private let core = ["URing", "Net", "Engine", "Services", "Measure", "Load", "Conform"]
+    private let core = [
+        "URing", "Net", "Engine", "Services", "Measure", "Load", "Conform", "Doctor",
+    ]
 
     @Test func filesAreFound() {
         #expect(SourceFile.sources.count > 30)

@@ -124,6 +124,8 @@ int clinux_wait_signal(int64_t timeout_nanoseconds);
 
 int clinux_descriptor_limits(uint64_t *soft, uint64_t *hard);
 int clinux_set_descriptor_limit(uint64_t soft);
+/// Bytes that this process may lock in memory (RLIMIT_MEMLOCK); -1 for any number.
+int64_t clinux_locked_memory_limit(void);
 
 // ---- AddressSanitizer's own; there to be called only in its builds ----
 
