@@ -129,7 +129,7 @@ private func checkPieces(_ bytes: [UInt8], _ reading: ProxyHeader.Reading) throw
 
 func checkEscapedText(_ text: String) throws {
     guard let bytes = try? EscapedText.bytes(of: text) else {
-        return try demand(text.contains("\\"), "what has no escape is itself")
+        return try demand(text.utf8.contains(UInt8(ascii: "\\")), "what has no escape is itself")
     }
     try demand(bytes.count <= text.utf8.count, "an escape is not shorter than its byte")
     let written = bytes.map { byte in
