@@ -121,7 +121,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         if result > 0 { noteSent(slot, result) }
         if state.pipes.byteCount(of: pipe) == 0 { return pipeDrained(slot) }
         let error = Errno(rawValue: Int32(truncatingIfNeeded: -result))
-        guard result > 0 || error == .tryAgain || error == .interrupted else {
+        guard result > 0 || error == .tryAgain else {
             return abort(slot, reason(for: error, slot))
         }
         // Where memory is short a socket may be called writable and take nothing. To ask again at
@@ -134,7 +134,6 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         state.pipes.giveBack(state.connections[slot].pipe)
         state.connections[slot].flags.remove(.piped)
         resumeBypass(into: slot)
-        if !state.connections[slot].outbox.isEmpty { send(slot) }
         let waits: Connection.Flags = [.producing, .finishing, .resetting]
         if !state.connections[slot].flags.isDisjoint(with: waits) { continueDraining(slot) }
         if isStopping { quietCandidates.append(slot) }

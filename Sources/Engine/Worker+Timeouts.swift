@@ -30,7 +30,10 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             state.connections[slot].flags.insert(.connectOverdue)
             return abort(slot, .error)
         }
-        if flags.contains(.resetting), state.connections[slot].outbox.isEmpty {
+        // What a pipe still holds is a send like any other: its stall is what ends it.
+        if flags.contains(.resetting), !flags.contains(.piped),
+            state.connections[slot].outbox.isEmpty
+        {
             return resetIfDrained(slot)
         }
         // Another timeout may come to apply before this one is over, so nothing waits longer than
