@@ -56,7 +56,8 @@ def take(options):
         if read(path) != "Not affected"
     }
     return {
-        "command": f"ROUNDS={options.rounds} DURATION={options.duration} make bench",
+        "command": f"ROUNDS={options.rounds} DURATION={options.duration} "
+                   f"SHAPES={','.join(options.shapes)} make bench",
         "rounds": options.rounds,
         "duration": options.duration,
         "commit": output("git", "describe", "--always", "--dirty"),

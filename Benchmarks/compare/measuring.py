@@ -65,6 +65,7 @@ def figures(report):
         "p99_ns": latency["p99"],
         "p99_9_ns": latency["p99_9"],
         "errors": sum(report["errors"].values()),
+        "is_valid": report["audit"]["valid"],
     }
     if "server" in report:
         kept["server_cpu_ns"] = report["server"]["cpu_ns_per_message"]
@@ -125,7 +126,8 @@ def idle_bytes(name, connections, report):
         )
         time.sleep(5)
         full, kernel_full = server.resident_bytes(), kernel_bytes()
-        idle.wait()
+        if idle.wait() != 0:
+            raise SystemExit(f"compare: {connections} idle connections to {name} could not be held")
     return {
         "process": (full - empty) / connections,
         "kernel": (kernel_full - kernel_empty) / connections,

@@ -5,7 +5,8 @@ from report import ratios
 from servers import SERVERS, TITLES
 
 COLOURS = {
-    "uring": "#2f7fd6", "epoll": "#7fb2e5", "c-epoll": "#8a8f98", "go": "#2aa198", "nio": "#e07b39",
+    "uring": "#2f7fd6", "epoll": "#7fb2e5", "c-epoll": "#8a8f98", "go": "#2aa198",
+    "go-splice": "#6cc3b9", "nio": "#e07b39",
 }
 INK = "#808890"
 WIDTH = 860
@@ -52,7 +53,7 @@ def cpu(results):
         # Of each round by itself, as in the tables: the host may change its speed between rounds.
         shares = {
             name: 1 / median(ratios(result["runs"], name, "server_cpu_ns"))
-            for name in SERVERS if name != "default"
+            for name in SERVERS if name != "default" and name in result["runs"]
         }
         ours = median([run["server_cpu_ns"] for run in result["runs"]["uring"]])
         most = max(shares.values())
@@ -90,4 +91,7 @@ def latency(results):
 
 
 def draw(results):
-    return {"cpu": cpu(results), "latency": latency(results)}
+    drawings = {"cpu": cpu(results)}
+    if "spinning" in results:
+        drawings["latency"] = latency(results)
+    return drawings

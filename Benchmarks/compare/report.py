@@ -41,7 +41,10 @@ def table(head, rows):
 def bars(results):
     rows = []
     for shape, result in results["shapes"].items():
-        for peer, bar in SHAPES[shape][2].items():
+        bars_of_shape = dict(SHAPES[shape][2])
+        # Both are Go: the bar is for the better one.
+        bars_of_shape["go-splice"] = bars_of_shape["go"]
+        for peer, bar in bars_of_shape.items():
             values = ratios(result["runs"], peer, "server_cpu_ns")
             rows.append([
                 SHAPES[shape][1], TITLES[peer], ratio(values), f"{bar:.2f}",
@@ -67,21 +70,30 @@ def figures(results):
                 f"{column(runs, 'server_cpu_ns'):.0f}", f"{column(runs, 'messages_per_second'):.0f}",
                 f"{column(runs, 'server_cpu_share'):.2f}",
                 *(f"{column(runs, key) / 1000:.0f}" for key in ("p50_ns", "p99_ns", "p99_9_ns")),
-                calls, f"{check['lost']} / {check['foreign']} / {check['reordered']}",
+                calls, faults(runs), f"{check['lost']} / {check['foreign']} / {check['reordered']}",
             ])
     head = [
         "load", "server", "CPU ns/message", "messages/s", "CPU busy", "p50 us", "p99 us", "p99.9 us",
-        "system calls/message", "lost / foreign / reordered",
+        "system calls/message", "invalid runs / errors", "lost / foreign / reordered",
     ]
     return table(head, rows)
 
 
+def faults(runs):
+    """Runs that ringload's audit calls invalid, and connections that broke."""
+    return f"{sum(not run['is_valid'] for run in runs)} / {sum(run['errors'] for run in runs)}"
+
+
 def paced(results):
     rows = [
-        [TITLES[name], *(f"{column(runs, key) / 1000:.0f}" for key in ("p50_ns", "p99_ns", "p99_9_ns"))]
+        [
+            TITLES[name],
+            *(f"{column(runs, key) / 1000:.0f}" for key in ("p50_ns", "p99_ns", "p99_9_ns")),
+            faults(runs),
+        ]
         for name, runs in results["paced"]["runs"].items()
     ]
-    return table(["server", "p50 us", "p99 us", "p99.9 us"], rows)
+    return table(["server", "p50 us", "p99 us", "p99.9 us", "invalid runs / errors"], rows)
 
 
 def spinning(results):
@@ -152,18 +164,20 @@ def text(results, stem):
         "Medians over the rounds. Integrity is of one further run of each, with `--verify --half-close`, "
         "and the system calls are of another.",
         figures(results),
+    ]
+    if "spinning" in results:
+        parts += rest(results, stem)
+    return "\n\n".join(parts + ["## The machine", machine(manifest)]) + "\n"
+
+
+def rest(results, stem):
+    """What is measured where every shape is."""
+    return [
         "## One connection", f"![latency of one connection]({stem}-latency.svg)", spinning(results),
         "## What `--busy-poll auto` brings and costs (io_uring)", costs_of_spinning(results),
-    ]
-    if "paced" in results:
-        parts += [
-            f"## Latency at {results['paced']['rate']} messages a second",
-            "64 B x 50, an open loop at 70 % of the peak of the slowest.", paced(results),
-        ]
-    parts += [
+        f"## Latency at {results['paced']['rate']} messages a second",
+        "64 B x 50, an open loop at 70 % of the peak of the slowest.", paced(results),
         f"## Memory of {results['idle']['connections']} connections",
         "Above the server without connections; each has a message every two seconds. What the kernel holds "
         "for the load's end is in the second column too, the same for all.", idle(results),
-        "## The machine", machine(manifest),
     ]
-    return "\n\n".join(parts) + "\n"

@@ -13,7 +13,7 @@ PEERS = ".build-support"
 
 # `uring` and `epoll` sleep when they have nothing to do, as the others do: then a message costs what
 # its work costs. `default` is how Ringback comes, on io_uring, looking for events before it sleeps.
-SERVERS = ["uring", "default", "epoll", "c-epoll", "go", "nio"]
+SERVERS = ["uring", "default", "epoll", "c-epoll", "go", "go-splice", "nio"]
 
 # What stands in the tables for them.
 TITLES = {
@@ -21,7 +21,8 @@ TITLES = {
     "default": "the same, busy polling",
     "epoll": "ringback, epoll",
     "c-epoll": "C, epoll",
-    "go": "Go net",
+    "go": "Go, reads and writes",
+    "go-splice": "Go, io.Copy as it is",
     "nio": "SwiftNIO",
 }
 
@@ -52,8 +53,9 @@ def command(name, port, options=()):
         ]
     if name == "c-epoll":
         return [f"{PEERS}/epoll-echo", str(port)]
-    if name == "go":
-        return [f"{PEERS}/go-echo", f"127.0.0.1:{port}", "read"]
+    if name in ("go", "go-splice"):
+        mode = ["read"] if name == "go" else []
+        return [f"{PEERS}/go-echo", f"127.0.0.1:{port}", *mode]
     return [f"{PEERS}/nio-echo/release/nio-echo", str(port)]
 
 
