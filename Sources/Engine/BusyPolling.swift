@@ -127,8 +127,10 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             now = driver.now()
             idleSince = idleSince ?? now
         }
-        // Whoever has something to do at a moment is not woken late for it.
+        // Whoever has something to do at a moment is not woken late for it. Where that was due
+        // before the first look it says nothing about looking.
         if let nextDeadline, nextDeadline <= now {
+            guard round > 0 else { return true }
             spinning.hit()
             state.counters.spinHits += 1
             return true

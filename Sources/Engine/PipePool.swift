@@ -31,7 +31,8 @@ struct PipePool: ~Copyable {
     }
 
     private struct Entry {
-        var pipe: Pipe
+        /// nil where it was thrown away and no other could be had; then it is not lent.
+        var pipe: Pipe?
         var byteCount = 0
     }
 
@@ -51,7 +52,7 @@ struct PipePool: ~Copyable {
         if isOpen { Pipe.blockSignal() }
     }
 
-    deinit { for entry in entries { entry.pipe.close() } }
+    deinit { for entry in entries { entry.pipe?.close() } }
 
     /// Bytes in a pipe.
     func byteCount(of pipe: PipeID) -> Int { entries[Int(pipe.rawValue)].byteCount }
@@ -60,15 +61,14 @@ struct PipePool: ~Copyable {
     ///
     /// - Parameter socket: bytes have arrived there, or it never waits.
     mutating func fill(from socket: Descriptor) -> Filling {
-        guard let pipe = free.last else { return .nothing }
-        let count = entries[Int(pipe.rawValue)].pipe
-            .fillOnce(from: socket, byteCount: PipePool.pipeBytes)
+        guard let id = free.last, let pipe = entries[Int(id.rawValue)].pipe else { return .nothing }
+        let count = pipe.fillOnce(from: socket, byteCount: PipePool.pipeBytes)
         guard count > 0 else {
             return count == 0 ? .nothing : PipePool.meaning(of: Errno(rawValue: Int32(-count)))
         }
         free.removeLast()
-        entries[Int(pipe.rawValue)].byteCount = count
-        return .filled(pipe)
+        entries[Int(id.rawValue)].byteCount = count
+        return .filled(id)
     }
 
     private static func meaning(of error: Errno) -> Filling {
@@ -91,9 +91,8 @@ struct PipePool: ~Copyable {
         if mayWait { socket.setWaiting(false) }
         defer { if mayWait { socket.setWaiting(true) } }
         let entry = entries[number]
-        let count = untilBelieved {
-            entry.pipe.drainOnce(into: socket, byteCount: entry.byteCount)
-        }
+        guard let lent = entry.pipe else { preconditionFailure("a pipe that is lent is there") }
+        let count = untilBelieved { lent.drainOnce(into: socket, byteCount: entry.byteCount) }
         entries[number].byteCount -= max(0, count)
         return count
     }
@@ -114,13 +113,12 @@ struct PipePool: ~Copyable {
             free.append(pipe)
             return 0
         }
-        // A new one in its place: nothing empties a pipe for certain. Where none can be had its
-        // number is not lent again; the descriptors of the old one are closed once, at the end.
-        if let pipe = try? Pipe(byteCount: PipePool.pipeBytes) {
-            entries[number].pipe.close()
-            entries[number] = Entry(pipe: pipe)
-            free.append(PipeID(rawValue: UInt8(number)))
-        }
+        // A new one in its place: nothing empties a pipe for certain. The old one goes first, so
+        // that its descriptors are there for the new one; where none can be had even so, its number
+        // is not lent again.
+        entries[number].pipe?.close()
+        entries[number] = Entry(pipe: try? Pipe(byteCount: PipePool.pipeBytes))
+        if entries[number].pipe != nil { free.append(pipe) }
         return dropped
     }
 }

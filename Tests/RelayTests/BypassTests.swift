@@ -137,6 +137,34 @@ struct BypassTests {
         #expect(counters.bytesDropped > 0)
     }
 
+    /// The upstream resets while a pipe holds bytes for a client that does not read. The reset
+    /// waits for them, and the write timeout ends the wait: the connection is not kept for ever.
+    @Test(arguments: settings)
+    func aResetBehindAStalledPipeIsNotKept(_ setting: Setting) throws {
+        let listener = try TestListener()
+        let relay = try RelayServer(setting, to: listener.address) { _, plan in
+            plan.policy.writeNanoseconds = 2 * .nanosecondsPerSecond
+            plan.policy.graceNanoseconds = .nanosecondsPerSecond / 2
+        }
+        let client = try TestClient(relay.address, receiveBufferBytes: 4096)
+        var upstream: TestClient? = try listener.accept()
+        var rest = [UInt8](repeating: 7, count: 64 << 20)[...]
+        for _ in 0..<200 where !rest.isEmpty {
+            rest = rest.dropFirst(try upstream?.sendAvailable(rest) ?? 0)
+            usleep(1000)
+        }
+        upstream?.resetOnClose()
+        upstream = nil
+        // While the pipe is full nothing is read of the upstream: a send to it learns of its RST.
+        for _ in 0..<5 {
+            try client.send([8])
+            usleep(20_000)
+        }
+        // As long as the client's socket is not reset its connection is kept.
+        #expect(try client.isReset(withinMilliseconds: 10_000))
+        _ = relay.stop()
+    }
+
     /// A splice does not get past an urgent byte.
     @Test(arguments: settings)
     func anUrgentByteDoesNotStopIt(_ setting: Setting) throws {

@@ -135,6 +135,14 @@ public final class TestClient: @unchecked Sendable {
         return count == 1
     }
 
+    /// Whether the other end resets the connection, whatever there is to receive before.
+    public func isReset(withinMilliseconds timeout: Int32) throws -> Bool {
+        var waiting = pollfd(fd: descriptor, events: 0, revents: 0)
+        let count = poll(&waiting, 1, timeout)
+        guard count >= 0 else { throw CallFailed(call: "poll", code: errno) }
+        return count == 1
+    }
+
     /// Sends what fits at once, and returns how much that was.
     public func sendAvailable(_ bytes: ArraySlice<UInt8>) throws -> Int {
         let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
