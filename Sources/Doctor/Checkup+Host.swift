@@ -1,5 +1,7 @@
 // The checks of processors and of the network.
 
+import Net
+
 extension Checkup {
     // ---- processors ----
 
@@ -72,20 +74,18 @@ extension Checkup {
 
     // ---- the network ----
 
-    /// What the service asks for at `listen`.
-    private static let backlogWanted = 4096
-
     var backlog: Finding? {
         guard let setting = host.facts["net.core.somaxconn"], let most = Int(setting) else {
             return nil
         }
-        guard most < Checkup.backlogWanted else { return .fine("somaxconn", setting) }
+        let wanted = Int(ListenOptions.usualBacklog)
+        guard most < wanted else { return .fine("somaxconn", setting) }
         return .trouble(
             .costs,
             "somaxconn",
             setting,
             effect: "more handshakes than that at once are dropped, and come again a second later",
-            remedy: "sysctl -w net.core.somaxconn=\(Checkup.backlogWanted)",
+            remedy: "sysctl -w net.core.somaxconn=\(wanted)",
             chapter: 7
         )
     }

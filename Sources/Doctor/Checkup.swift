@@ -11,6 +11,8 @@ public struct Purpose: Sendable {
     public var connections: Int
     /// Connections that each of them comes to have: two for a relay.
     public var slotsPerClient: Int
+    /// Descriptors besides those of connections: listeners, rings, pipes.
+    public var otherDescriptors: Int
     /// Worker threads.
     public var workers: Int
     /// Whether nothing but io_uring will do.
@@ -19,11 +21,13 @@ public struct Purpose: Sendable {
     public init(
         connections: Int,
         slotsPerClient: Int = 1,
+        otherDescriptors: Int,
         workers: Int,
         demandsUring: Bool = false
     ) {
         self.connections = connections
         self.slotsPerClient = slotsPerClient
+        self.otherDescriptors = otherDescriptors
         self.workers = workers
         self.demandsUring = demandsUring
     }
@@ -117,11 +121,8 @@ public struct Checkup: Sendable {
 
     // ---- limits ----
 
-    /// What is open besides connections: standard streams, listeners, rings, pipes.
-    private static let descriptorReserve = 128
-
     private var descriptors: Finding {
-        let needed = purpose.connections * purpose.slotsPerClient + Checkup.descriptorReserve
+        let needed = purpose.connections * purpose.slotsPerClient + purpose.otherDescriptors
         let found = "\(host.descriptorsMax)"
         guard host.descriptorsMax < needed else { return .fine("descriptors", found) }
         return .trouble(

@@ -7,8 +7,11 @@ import Glibc
 public struct ListenOptions: Sendable {
     /// The address to bind. Port 0 lets the kernel choose.
     public var address: SocketAddress
+    /// The kernel's usual somaxconn.
+    public static let usualBacklog: Int32 = 4096
+
     /// How many finished handshakes wait for accept (listen(2)); the kernel clips it to somaxconn.
-    public var backlog: Int32 = 4096
+    public var backlog = ListenOptions.usualBacklog
     /// Whether several listeners share the address, the kernel spreading connections over them
     /// (SO_REUSEPORT, socket(7)).
     public var sharesPort = false

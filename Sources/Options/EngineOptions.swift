@@ -127,23 +127,24 @@ public enum DescriptorRoom {
     /// doorbells, and what a library opens for a moment.
     public static let reserve = 128
 
-    /// How many connections the hard limit allows at most.
-    public static var connectionsAllowed: Int {
-        max(1, Int(clamping: DescriptorLimit.current().hard) - reserve)
+    /// How many connections the hard limit allows at most, beside so many descriptors of pipes.
+    public static func connectionsAllowed(pipeDescriptors: Int = 0) -> Int {
+        max(1, Int(clamping: DescriptorLimit.current().hard) - reserve - pipeDescriptors)
     }
 
-    /// Raises the soft limit for a number of connections, and for pipes as far as there is room.
+    /// Raises the soft limit for a number of connections, and for descriptors of pipes.
     public static func prepare(forConnections count: Int, pipeDescriptors: Int = 0) throws {
-        guard count <= connectionsAllowed else {
+        let most = connectionsAllowed(pipeDescriptors: pipeDescriptors)
+        let others = reserve + pipeDescriptors
+        guard count <= most else {
             throw Failure(
                 .usage,
-                "\(count) connections need as many descriptors and \(reserve) more, but the limit "
+                "\(count) connections need as many descriptors and \(others) more, but the limit "
                     + "is \(DescriptorLimit.current().hard) (ulimit -Hn); at most "
-                    + "\(connectionsAllowed) connections fit"
+                    + "\(most) connections fit"
             )
         }
-        let hard = Int(clamping: DescriptorLimit.current().hard)
-        try raise(to: min(count + reserve + pipeDescriptors, hard))
+        try raise(to: count + others)
     }
 
     /// Raises the soft limit, which bounds the table of each ring as well, for a number of

@@ -43,10 +43,12 @@ struct DoctorCommand: ParsableCommand {
         guard maxConnections >= 1 else {
             throw Failure(.usage, "--max-connections must be at least 1, not \(maxConnections)")
         }
+        let workerCount = try workers.resolve(cpus: CPUSet.allowed().count)
         let purpose = Purpose(
             connections: maxConnections,
             slotsPerClient: relay ? 2 : 1,
-            workers: try workers.resolve(cpus: CPUSet.allowed().count),
+            otherDescriptors: DescriptorRoom.reserve + 2 * MemoryOptions.usualPipes * workerCount,
+            workers: workerCount,
             demandsUring: backend == .uring
         )
         let findings = Checkup(HostReading.read(), for: purpose).findings

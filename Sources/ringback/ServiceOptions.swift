@@ -22,7 +22,12 @@ struct MemoryOptions: ParsableArguments {
             everything.
             """
     )
-    var pipes = 16
+    var pipes = MemoryOptions.usualPipes
+
+    static let usualPipes = 16
+
+    /// The descriptors of all pipes. A number of pipes that there cannot be is refused later.
+    func pipeDescriptors(workers: Int) -> Int { 2 * min(max(0, pipes), 254) * workers }
 
     func apply(to limits: inout Limits) {
         limits.bufferCount = buffers
@@ -96,7 +101,7 @@ struct ServerOptions: ParsableArguments {
         let slots = try connections.perWorker(
             workerCount,
             slotsEach: slotsEach,
-            pipeDescriptors: 2 * memory.pipes * workerCount
+            pipeDescriptors: memory.pipeDescriptors(workers: workerCount)
         )
         var limits = Limits(connectionsMax: slots)
         limits.slotsPerClient = slotsEach
@@ -175,7 +180,8 @@ struct ConnectionOptions: ParsableArguments {
         slotsEach: Int = 1,
         pipeDescriptors: Int = 0
     ) throws -> Int {
-        let clients = maxConnections ?? min(10_000, DescriptorRoom.connectionsAllowed / slotsEach)
+        let room = DescriptorRoom.connectionsAllowed(pipeDescriptors: pipeDescriptors)
+        let clients = maxConnections ?? min(10_000, max(1, room / slotsEach))
         guard clients >= 1 else {
             throw Failure(.usage, "--max-connections must be at least 1, not \(clients)")
         }

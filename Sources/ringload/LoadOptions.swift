@@ -126,7 +126,7 @@ struct LoadOptions: ParsableArguments {
         _ connectionsLast: Bool
     ) throws -> Bool {
         let files = (connections + workerCount - 1) / workerCount + 1
-        let fits = connections <= DescriptorRoom.connectionsAllowed
+        let fits = connections <= DescriptorRoom.connectionsAllowed()
         let isWanted = connectionsLast && files <= DescriptorLimit.current().hard || !fits
         guard chosen.registersFiles, isWanted else {
             try DescriptorRoom.prepare(forConnections: connections)

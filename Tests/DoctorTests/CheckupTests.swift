@@ -25,7 +25,7 @@ struct CheckupTests {
         return host
     }
 
-    private let purpose = Purpose(connections: 10_000, workers: 4)
+    private let purpose = Purpose(connections: 10_000, otherDescriptors: 128, workers: 4)
 
     private func findings(_ change: (inout HostReading) -> Void) -> [Finding] {
         var host = goodHost
@@ -64,7 +64,12 @@ struct CheckupTests {
     @Test func whereNothingElseWillDoItIsBroken() {
         var host = goodHost
         host.unavailable = .forbidden
-        let purpose = Purpose(connections: 1, workers: 1, demandsUring: true)
+        let purpose = Purpose(
+            connections: 1,
+            otherDescriptors: 128,
+            workers: 1,
+            demandsUring: true
+        )
         let findings = Checkup(host, for: purpose).findings
         #expect(Prescription.verdict(findings) == .broken)
     }
@@ -88,7 +93,12 @@ struct CheckupTests {
         host.descriptorsMax = 15_000
         let one = Checkup(host, for: purpose).findings
         #expect(Prescription.verdict(one) == .fine)
-        let relay = Purpose(connections: 10_000, slotsPerClient: 2, workers: 4)
+        let relay = Purpose(
+            connections: 10_000,
+            slotsPerClient: 2,
+            otherDescriptors: 128,
+            workers: 4
+        )
         let two = Checkup(host, for: relay).findings
         #expect(two.first { $0.verdict == .broken }?.subject == "descriptors")
     }
@@ -118,7 +128,12 @@ struct CheckupTests {
         var host = goodHost
         host.facts["net.ipv4.ip_local_port_range"] = "50000 50999"
         #expect(Prescription.verdict(Checkup(host, for: purpose).findings) == .fine)
-        let relay = Purpose(connections: 10_000, slotsPerClient: 2, workers: 4)
+        let relay = Purpose(
+            connections: 10_000,
+            slotsPerClient: 2,
+            otherDescriptors: 128,
+            workers: 4
+        )
         let finding = Checkup(host, for: relay).findings.first { $0.verdict != .fine }
         #expect(finding?.subject == "ports")
     }
