@@ -22,6 +22,12 @@ public struct ListenOptions: Sendable {
     /// (TCP_USER_TIMEOUT, tcp(7)); 0 leaves it to the kernel.
     public var userTimeoutMilliseconds: Int32 = 0
 
+    /// What the kernel may hold for a connection on its way out, in bytes: it doubles the value for
+    /// its own use and no longer adapts it (SO_SNDBUF, socket(7)); 0 leaves it to the kernel.
+    public var sendBufferBytes: Int32 = 0
+    /// The same on the way in (SO_RCVBUF, socket(7)).
+    public var receiveBufferBytes: Int32 = 0
+
     /// Options for an address, everything else by default.
     public init(address: SocketAddress) { self.address = address }
 }
@@ -49,6 +55,7 @@ public enum Socket {
             // What is set on a listener is inherited by the connections it accepts.
             try set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
             try setLiveness(descriptor, options)
+            try setBuffers(descriptor, options)
             try SystemError.check("listen", clinux_listen(descriptor.rawValue, options.backlog))
         } catch {
             descriptor.close()
@@ -129,6 +136,16 @@ public enum Socket {
         }
         if options.userTimeoutMilliseconds > 0 {
             try set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, options.userTimeoutMilliseconds)
+        }
+    }
+
+    private static func setBuffers(
+        _ descriptor: Descriptor,
+        _ options: ListenOptions
+    ) throws(SystemError) {
+        let sizes = [(SO_SNDBUF, options.sendBufferBytes), (SO_RCVBUF, options.receiveBufferBytes)]
+        for (name, bytes) in sizes where bytes > 0 {
+            try set(descriptor, Int(SOL_SOCKET), name, bytes)
         }
     }
 

@@ -170,6 +170,12 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: "How long sent bytes may go unacknowledged; 0 leaves it to the kernel.")
     var userTimeout = TimeSpan(nanoseconds: 0)
 
+    @Option(help: "What the kernel may hold for each client on its way out; 0 lets it adapt.")
+    var sendBuffer = ByteSize(bytes: 0)
+
+    @Option(help: "What the kernel may hold for each client on its way in; 0 lets it adapt.")
+    var receiveBuffer = ByteSize(bytes: 0)
+
     /// The capacity of each worker. Makes room for the descriptors of all.
     ///
     /// - Parameters:
@@ -228,7 +234,18 @@ struct ConnectionOptions: ParsableArguments {
             throw Failure(.usage, "--user-timeout is too long")
         }
         options.userTimeoutMilliseconds = Int32(milliseconds)
+        options.sendBufferBytes = try Self.socketBuffer("--send-buffer", sendBuffer)
+        options.receiveBufferBytes = try Self.socketBuffer("--receive-buffer", receiveBuffer)
         return options
+    }
+
+    /// The kernel clips what is too small or above the host's limit, and says nothing (socket(7)).
+    private static func socketBuffer(_ name: String, _ size: ByteSize) throws -> Int32 {
+        // It doubles the value.
+        guard size.bytes <= Int32.max / 2 else {
+            throw Failure(.usage, "\(name) must be at most 1 GiB less a byte, or 0")
+        }
+        return Int32(size.bytes)
     }
 }
 

@@ -18,6 +18,8 @@ func checkEchoCommand(_ arguments: [String]) throws {
         else { continue }
         try demand(options.backlog >= 1, "the kernel takes the backlog")
         try demand(options.userTimeoutMilliseconds >= 0, "the kernel takes the user timeout")
+        try demand(options.sendBufferBytes >= 0, "the kernel doubles a buffer's size")
+        try demand(options.receiveBufferBytes >= 0, "the kernel doubles a buffer's size")
     }
     if let policy = try? command.connections.policy() {
         try demand(policy.acceptsPerSecond >= 0, "a rate is not negative")

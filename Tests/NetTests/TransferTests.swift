@@ -6,9 +6,12 @@ import Testing
 
 struct TransferTests {
     /// A connection of the loopback: the listener's end, and the other.
-    private func connection() throws -> (server: Descriptor, client: Descriptor) {
-        let address = try SocketAddress(parsing: "127.0.0.1:0")
-        let listener = try Socket.listen(ListenOptions(address: address))
+    private func connection(
+        _ adjust: (inout ListenOptions) -> Void = { _ in }
+    ) throws -> (server: Descriptor, client: Descriptor) {
+        var options = ListenOptions(address: try SocketAddress(parsing: "127.0.0.1:0"))
+        adjust(&options)
+        let listener = try Socket.listen(options)
         defer { listener.close() }
         let client = try Socket.outgoing(.v4)
         let target = try Socket.localAddress(of: listener)
@@ -53,6 +56,26 @@ struct TransferTests {
         client.shutdownWriting()
         usleep(20_000)
         #expect(!server.hasUnreadBytes)
+    }
+
+    @Test func theKernelsBuffersAreTheListeners() throws {
+        let (server, client) = try connection {
+            $0.sendBufferBytes = 30_000
+            $0.receiveBufferBytes = 20_000
+        }
+        defer {
+            server.close()
+            client.close()
+        }
+        func bytes(_ name: Int32) -> Int32 {
+            var value: Int32 = 0
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            getsockopt(server.rawValue, SOL_SOCKET, name, &value, &length)
+            return value
+        }
+        // The kernel doubles them (socket(7)).
+        #expect(bytes(SO_SNDBUF) == 60_000)
+        #expect(bytes(SO_RCVBUF) == 40_000)
     }
 
     @Test func whoCannotBeAskedMayHaveUnreadBytes() {
