@@ -10,7 +10,7 @@ SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
 
 .PHONY: help setup build debug run demo test test-slow soak unit simulate \
-	bugbank instructions bench-micro asan tsan fuzz fuzz-keep codegen format lint bench bench-client bench-relay clean
+	bugbank instructions bench-micro asan tsan fuzz fuzz-keep codegen format lint bench bench-attempts bench-client bench-relay clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ debug: setup ## Build everything for debugging, tests included
 	swift build --build-tests
 
 $(SUPPORT)/epoll-echo: Benchmarks/peers/epoll-echo.c
+	@mkdir -p $(SUPPORT)
+	cc -O2 -Wall -Wextra -Werror -o $@ $<
+
+$(SUPPORT)/uring-echo: Benchmarks/peers/uring-echo.c
 	@mkdir -p $(SUPPORT)
 	cc -O2 -Wall -Wextra -Werror -o $@ $<
 
@@ -115,6 +119,9 @@ bench: build $(SUPPORT)/epoll-echo $(SUPPORT)/go-echo nio-echo ## Compare the ec
 .PHONY: nio-echo
 nio-echo:
 	swift build -c release --package-path Benchmarks/peers/nio-echo --scratch-path $(SUPPORT)/nio-echo
+
+bench-attempts: build $(SUPPORT)/uring-echo ## Measure what newer kernels offer to io_uring (12 minutes)
+	@python3 Benchmarks/compare/attempts.py
 
 bench-client: build $(SUPPORT)/epoll-client ## Compare the cost of ringload with a minimal C client
 	@scripts/bench-client.sh

@@ -8,7 +8,6 @@ Writes the figures as JSON, as Markdown and as plots.
 `make bench` builds what it needs and runs it. Benchmarks/README.md says how to read the results."""
 
 import argparse
-import collections
 import datetime
 import json
 import os
@@ -21,26 +20,11 @@ import manifest
 import measuring
 import plots
 import report
+from measuring import interleaved, progress
 from servers import SERVERS, cpus
 
 IDLE_CONNECTIONS = 10_000
 SLEEPERS = [name for name in SERVERS if name != "default"]
-
-
-def progress(text):
-    print(f"compare: {text}", file=sys.stderr, flush=True)
-
-
-def interleaved(rounds, names, run, what):
-    """Runs each once a round, each round beginning with another one: what disturbs the machine for a
-    while meets all of them. Returns the runs of each."""
-    runs = collections.defaultdict(list)
-    for number in range(rounds):
-        for place in range(len(names)):
-            name = names[(place + number) % len(names)]
-            runs[name].append(run(name))
-        progress(f"{what}: round {number + 1} of {rounds}")
-    return dict(runs)
 
 
 def shapes(options, scratch):

@@ -1,9 +1,11 @@
 """The runs: `ringload` against one server, and what is kept of its report."""
 
+import collections
 import json
 import os
 import statistics
 import subprocess
+import sys
 import time
 
 from servers import BIN, Server, cpus
@@ -36,6 +38,22 @@ SHAPES = {
         {"epoll": 0.97, "c-epoll": 1.00, "go": 0.58, "nio": 0.50},
     ),
 }
+
+
+def progress(text):
+    print(f"compare: {text}", file=sys.stderr, flush=True)
+
+
+def interleaved(rounds, names, run, what):
+    """Runs each once a round, each round beginning with another one: what disturbs the machine for a
+    while meets all of them. Returns the runs of each."""
+    runs = collections.defaultdict(list)
+    for number in range(rounds):
+        for place in range(len(names)):
+            name = names[(place + number) % len(names)]
+            runs[name].append(run(name))
+        progress(f"{what}: round {number + 1} of {rounds}")
+    return dict(runs)
 
 
 def load(server, arguments, report, on_cpus=None):
@@ -87,12 +105,12 @@ def timed(name, shape, duration, report, options=(), **where):
         )
 
 
-def checked(name, shape, report):
+def checked(name, shape, report, options=()):
     """A run that checks every byte, and one that counts system calls where that is allowed: both cost
     time, so their speed does not count."""
     arguments = [*SHAPES[shape][0], "--duration", "400ms", "--warmup", "200ms"]
     half_close = ["--half-close"] if SHAPES[shape][0][0] == "rr" else []
-    with Server(name) as server:
+    with Server(name, options) as server:
         integrity = load(server, [*arguments, "--verify", *half_close], report)["integrity"]
         calls = None
         if os.geteuid() == 0:
@@ -110,10 +128,10 @@ def kernel_bytes():
     return fields["Slab"]
 
 
-def idle_bytes(name, connections, report):
+def idle_bytes(name, connections, report, options=()):
     """Memory for each connection that has a message every two seconds, above the server that has served
     a few and holds none: resident in the server's process, and the kernel's for both ends."""
-    with Server(name) as server:
+    with Server(name, options) as server:
         load(server, ["rr", "--connections", "4", "--duration", "200ms", "--warmup", "100ms"], report)
         empty, kernel_empty = server.resident_bytes(), kernel_bytes()
         idle = subprocess.Popen(

@@ -51,6 +51,8 @@ def command(name, port, options=()):
             f"{BIN}/ringback", "echo", "--backend", backend, "--listen", f"127.0.0.1:{port}",
             *(options or ["--workers", "1", "--busy-poll", polling]),
         ]
+    if name == "c-uring":
+        return [f"{PEERS}/uring-echo", str(port), *options]
     if name == "c-epoll":
         return [f"{PEERS}/epoll-echo", str(port)]
     if name in ("go", "go-splice"):
