@@ -183,10 +183,10 @@ void clinux_yield(void) { sched_yield(); }
 int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
 void clinux_exact_timers(void) { prctl(PR_SET_TIMERSLACK, 1UL); }
 
-static void fill_stop_signals(sigset_t *set) {
+static void fill_signals(sigset_t *set, uint64_t numbers) {
     sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
+    for (int number = 1; number < 64; number++)
+        if (numbers >> number & 1) sigaddset(set, number);
 }
 
 void clinux_block_broken_pipe(void) {
@@ -196,16 +196,21 @@ void clinux_block_broken_pipe(void) {
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-int clinux_block_signals(void) {
+int clinux_duplicate(int fd) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 ? -errno : copy;
+}
+
+int clinux_block_signals(uint64_t numbers) {
     sigset_t set;
-    fill_stop_signals(&set);
+    fill_signals(&set, numbers);
     signal(SIGPIPE, SIG_IGN);
     return -pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-int clinux_wait_signal(int64_t timeout_nanoseconds) {
+int clinux_wait_signal(uint64_t numbers, int64_t timeout_nanoseconds) {
     sigset_t set;
-    fill_stop_signals(&set);
+    fill_signals(&set, numbers);
     for (;;) {
         int number;
         if (timeout_nanoseconds < 0) {

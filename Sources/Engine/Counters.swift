@@ -54,6 +54,14 @@ public struct Counters: Sendable, Equatable {
     /// All counts zero.
     public init() {}
 
+    /// The same counts in storage of their own: whoever keeps them costs the worker nothing later.
+    var copy: Counters {
+        var copy = self
+        copy.terminations = TerminationCounts()
+        copy.terminations.add(terminations)
+        return copy
+    }
+
     /// Adds another worker's counts.
     public mutating func add(_ other: Counters) {
         terminations.add(other.terminations)

@@ -46,7 +46,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     @inline(never)
     mutating func acceptEnded(_ index: Int, _ error: Errno) {
         listenersDue.append(UInt32(index))
-        guard !isStopping else { return }
+        guard phase == .serving else { return }
         switch ErrnoPolicy.ofAccept(error) {
         case .again: return
         case .defect: return loseListener(index, error)
@@ -96,9 +96,10 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Does what a listener needs now.
     private mutating func attend(_ index: Int) {
         guard listeners[index].isOpen else { return }
-        if isStopping {
+        guard phase == .serving else {
             guard driver.stopAccepting(listener: index, &state) else { return }
-            return emptyAndClose(index)
+            // Who waits in the queue of a listener that was handed over is its new owner's.
+            return control.isHandedOver(listener: index) ? close(index) : emptyAndClose(index)
         }
         let room = state.connections.room(slotsEach: state.limits.slotsPerClient)
         let isRoom = room > 0 || KnownFault.acceptWithoutRoom.isBack
@@ -128,6 +129,10 @@ extension Worker where D: ~Copyable, H: ~Copyable {
                 failuresLeft = 0
             }
         }
+        close(index)
+    }
+
+    private mutating func close(_ index: Int) {
         listeners[index].isOpen = false
         driver.close(listeners[index].descriptor, reset: false)
     }

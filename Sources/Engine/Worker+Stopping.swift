@@ -1,4 +1,5 @@
-// Stopping: no byte that had arrived is lost, and nobody is cut who can still finish.
+// Stopping: no byte that had arrived is lost, and nobody is cut who can still finish. Retiring, where
+// another group of workers takes over the listeners, ends nothing at all.
 //
 // The listeners close at once. A connection with nothing queued and nothing unread gets FIN; one
 // with more gets it when it has sent what it received. What arrives after our FIN is read and
@@ -8,9 +9,17 @@
 import Net
 
 extension Worker where D: ~Copyable, H: ~Copyable {
+    /// Takes no more connections. Those that are there go on until they end by themselves.
+    mutating func retire() {
+        guard phase == .serving else { return }
+        phase = .retiring
+        state.deadlines.clear(.acceptRetry)
+        attendAllListeners()
+    }
+
     mutating func stop() {
-        guard !isStopping else { return }
-        isStopping = true
+        guard phase != .stopping else { return }
+        phase = .stopping
         sweep = Sweep(cuts: false)
         state.deadlines.clear(.acceptRetry)
         state.deadlines.set(.stop, at: state.now + policy.drainNanoseconds)

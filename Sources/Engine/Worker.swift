@@ -22,6 +22,16 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         var cuts: Bool
     }
 
+    /// What a worker is about.
+    enum Phase {
+        /// It takes connections.
+        case serving
+        /// It takes no more, and keeps those that it has until they end.
+        case retiring
+        /// It lets go of those as well.
+        case stopping
+    }
+
     var driver: D
     var state: WorkerState
     var handler: H
@@ -47,7 +57,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     // Connections that have more to produce: for want of a buffer, or after their share of a turn.
     var waitingProducers: SlotQueue
     var buffersReadyLastTurn = 0
-    var isStopping = false
+    var phase = Phase.serving
     // Connections that may have become quiet since the stop.
     var quietCandidates: SlotQueue
     var sweep: Sweep?
@@ -112,6 +122,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         // The last closes are still to be handed over.
         driver.wait(until: nil, isIdle: false, &state)
         handler.stopped()
+        control.publish(snapshot)
         let counters = state.counters
         journal?.free()
         // The kernel lets go of the buffers before their memory goes.
@@ -120,8 +131,19 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         return counters
     }
 
+    var isStopping: Bool { phase == .stopping }
+
     var isDone: Bool {
-        isStopping && state.connections.count == 0 && !listeners.contains { $0.isOpen }
+        phase != .serving && state.connections.count == 0 && !listeners.contains { $0.isOpen }
+    }
+
+    /// What others may know of the worker, now.
+    private var snapshot: WorkerSnapshot {
+        WorkerSnapshot(
+            counters: state.counters.copy,
+            connections: state.connections.count,
+            buffersFree: state.buffers.freeCount + state.buffers.kernelCount
+        )
     }
 
     /// One turn: wait, handle what has happened, do what has become due.
@@ -282,8 +304,13 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
 
     @inline(never)
     private mutating func rang() {
-        if control.isStopRequested { stop() }
+        if control.isStopRequested {
+            stop()
+        } else if control.isRetirementRequested {
+            retire()
+        }
         if control.isCutRequested, isStopping { sweep = Sweep(cuts: true) }
+        if control.isSnapshotWanted { control.publish(snapshot) }
         handler.woke(&effects)
         retarget()
     }

@@ -10,53 +10,6 @@ public enum Backend: String, Sendable, CaseIterable {
     case epoll
 }
 
-/// What other threads may say to a worker.
-public final class WorkerControl: Sendable {
-    let doorbell: Doorbell
-    private let stop = Atomic<Bool>(false)
-    private let cut = Atomic<Bool>(false)
-    /// The errno for which accepting pauses, or 0.
-    private let exhaustion = Atomic<Int32>(0)
-    /// The errno for which a listener was given up, or 0.
-    private let listenerLoss = Atomic<Int32>(0)
-
-    init() throws(SystemError) { doorbell = try Doorbell() }
-
-    var isStopRequested: Bool { stop.load(ordering: .acquiring) }
-
-    /// Why accepting pauses, or nil.
-    var acceptPause: Errno? {
-        let code = exhaustion.load(ordering: .relaxed)
-        return code == 0 ? nil : Errno(rawValue: code)
-    }
-
-    func setAcceptPause(_ error: Errno?) {
-        exhaustion.store(error?.rawValue ?? 0, ordering: .relaxed)
-    }
-
-    /// Why a listener was given up, or nil.
-    var lostListener: Errno? {
-        let code = listenerLoss.load(ordering: .relaxed)
-        return code == 0 ? nil : Errno(rawValue: code)
-    }
-
-    func reportLostListener(_ error: Errno) {
-        listenerLoss.store(error.rawValue, ordering: .relaxed)
-    }
-
-    var isCutRequested: Bool { cut.load(ordering: .acquiring) }
-
-    func requestStop() {
-        stop.store(true, ordering: .releasing)
-        doorbell.ring()
-    }
-
-    func requestCut() {
-        cut.store(true, ordering: .releasing)
-        doorbell.ring()
-    }
-}
-
 /// What a group of workers is to do.
 public struct GroupPlan: Sendable {
     /// The kernel interface.
@@ -73,6 +26,9 @@ public struct GroupPlan: Sendable {
     public var recordsConnections = false
     /// Where to listen. Every worker gets a listener of its own for each.
     public var listeners: [ListenOptions] = []
+    /// Sockets that listen already, for some of those addresses. The group owns them from here on,
+    /// also where it does not start.
+    public var inherited: [ListeningSockets] = []
     /// Where handlers may connect to.
     public var targets: [Target] = []
     /// Whether io_uring accepts and receives until further notice (multishot, Linux 6.0), or asks
@@ -105,6 +61,7 @@ public final class WorkerGroup: Sendable {
     private let outcome: Outcome
     private let queues: [RecordQueue]
     private let workerCount: Int
+    private let sockets: ListenerSet
 
     /// What the threads leave behind.
     private final class Outcome: Sendable {
@@ -145,7 +102,8 @@ public final class WorkerGroup: Sendable {
         do throws(SystemError) {
             for number in 0..<plan.workerCount {
                 let control = try WorkerControl()
-                let driverPlan = DriverPlan(plan, sockets.descriptors[number], control.doorbell)
+                let listeners = sockets.ofWorkers[number].map(\.descriptor)
+                let driverPlan = DriverPlan(plan, listeners, control.doorbell)
                 let cpu = plan.cpus.isEmpty ? nil : plan.cpus[number % plan.cpus.count]
                 let queue = queues.isEmpty ? nil : queues[number]
                 let tools = Tools(
@@ -164,10 +122,13 @@ public final class WorkerGroup: Sendable {
             // Nothing runs after a failure: the others would go on serving without a group.
             for control in controls { control.requestStop() }
             for thread in threads { thread.join() }
-            for listener in sockets.descriptors[threads.count...].joined() { listener.close() }
+            for listener in sockets.ofWorkers[threads.count...].joined() {
+                listener.descriptor.close()
+            }
             throw error
         }
         addresses = sockets.addresses
+        self.sockets = sockets
         self.threads = threads
         self.controls = controls
         self.outcome = outcome
@@ -175,6 +136,8 @@ public final class WorkerGroup: Sendable {
         workerCount = plan.workerCount
         outcome.started.wait(forRings: plan.workerCount)
         if let failure = outcome.failure.withLock({ $0 }) {
+            // Who waits in the queue of an inherited socket is for the one that it comes from.
+            requestRetirement(handingOver: plan.inherited.map(\.address))
             stop()
             throw failure
         }
@@ -184,6 +147,38 @@ public final class WorkerGroup: Sendable {
     /// the policy's drain timeout.
     public func requestStop() {
         for control in controls { control.requestStop() }
+    }
+
+    /// Other descriptors of the sockets that listen on some of the plan's addresses, for a group that
+    /// is to go on with them. Those that had to be given up are not among them.
+    public func duplicateListeners(on addresses: [SocketAddress]) -> [ListeningSockets] {
+        guard lostListener == nil else { return [] }
+        return sockets.duplicates(on: addresses)
+    }
+
+    /// Takes no more connections and keeps those that it has until they end: then its workers end.
+    ///
+    /// - Parameter addresses: of the plan, where others go on with this group's sockets, so that who waits in
+    ///   their queues is theirs. Who waits elsewhere is taken in before the listener closes.
+    public func requestRetirement(handingOver addresses: [SocketAddress]) {
+        for (number, control) in controls.enumerated() {
+            control.requestRetirement(
+                handingOver: sockets.places(ofWorker: number, on: addresses)
+            )
+        }
+    }
+
+    /// What each worker is at present, in their order. A worker that does not answer in time is as
+    /// it last was.
+    public func snapshots(withinNanoseconds timeout: UInt64) -> [WorkerSnapshot] {
+        for control in controls { control.requestSnapshot() }
+        let deadline = Clock.monotonicNanoseconds() + timeout
+        while !hasEnded, controls.contains(where: \.isSnapshotWanted),
+            Clock.monotonicNanoseconds() < deadline
+        {
+            Clock.sleep(nanoseconds: 100 * .nanosecondsPerMicrosecond)
+        }
+        return controls.map(\.snapshot)
     }
 
     /// Cuts the connections that have not finished since the stop was requested.
@@ -317,39 +312,6 @@ extension DriverPlan {
         registersFiles = plan.registersFiles
         busyPolling = plan.busyPolling
         refusedFlags = plan.refusedFlags
-    }
-}
-
-/// The listening sockets of a group: one for each worker and address.
-private struct ListenerSet {
-    var addresses: [SocketAddress] = []
-    var descriptors: [[Descriptor]]
-
-    init(_ plan: GroupPlan) throws(StartFailure) {
-        descriptors = Array(repeating: [], count: plan.workerCount)
-        for options in plan.listeners {
-            do throws(SystemError) {
-                try open(options)
-            } catch {
-                for descriptor in descriptors.joined() { descriptor.close() }
-                throw .listener(options.address, error)
-            }
-        }
-    }
-
-    private mutating func open(_ options: ListenOptions) throws(SystemError) {
-        var options = options
-        options.sharesPort = descriptors.count > 1
-        if options.sharesPort { try Socket.claim(options.address) }
-        for number in descriptors.indices {
-            let descriptor = try Socket.listen(options)
-            descriptors[number].append(descriptor)
-            if number == 0 {
-                // Where the kernel chose the port, the other workers take the same.
-                options.address = try Socket.localAddress(of: descriptor)
-                addresses.append(options.address)
-            }
-        }
     }
 }
 

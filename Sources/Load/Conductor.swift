@@ -100,7 +100,7 @@ struct Conductor {
         while control.connections.load(ordering: .relaxed) > 0,
             Clock.monotonicNanoseconds() < deadline
         {
-            if let signal = StopSignal.wait(nanoseconds: Conductor.pollInterval) {
+            if let signal = HeldSignals.stopping.wait(nanoseconds: Conductor.pollInterval) {
                 outcome.signal = signal
                 break
             }
@@ -160,7 +160,7 @@ struct Conductor {
                 collect(isMeasured: control.phase == .measuring)
             }
             let rest = min(nanoseconds - (now - start), pollInterval)
-            outcome.signal = StopSignal.wait(nanoseconds: rest)
+            outcome.signal = HeldSignals.stopping.wait(nanoseconds: rest)
         }
     }
 

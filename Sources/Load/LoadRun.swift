@@ -113,7 +113,7 @@ public struct LoadRun {
         self.server = server
     }
 
-    /// Connects, warms up, measures and ends. SIGINT and SIGTERM end it early; `StopSignal.block`
+    /// Connects, warms up, measures and ends. SIGINT and SIGTERM end it early; `HeldSignals.stopping.block`
     /// has been called.
     ///
     /// - Parameter observe: called each second and at the end of the window, on this thread.

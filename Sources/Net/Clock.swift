@@ -1,6 +1,7 @@
 // The one clock of the house: monotonic nanoseconds, read through the vDSO without a system call.
 
 import CLinux
+import Glibc
 
 /// The monotonic clock (CLOCK_MONOTONIC, clock_gettime(2)).
 public enum Clock {
@@ -8,6 +9,11 @@ public enum Clock {
     @inline(__always)
     public static func monotonicNanoseconds() -> UInt64 {
         UInt64(bitPattern: clinux_monotonic_nanoseconds())
+    }
+
+    /// Has the calling thread sleep, less than a second.
+    public static func sleep(nanoseconds: UInt64) {
+        usleep(UInt32(nanoseconds / .nanosecondsPerMicrosecond))
     }
 }
 

@@ -37,6 +37,12 @@ public struct Descriptor: Equatable, Hashable, Sendable {
         _ = clinux_close(rawValue)
     }
 
+    /// Another descriptor of the same file (F_DUPFD_CLOEXEC, fcntl(2)).
+    public func duplicate() throws(SystemError) -> Descriptor {
+        let number = try SystemError.check("fcntl", clinux_duplicate(rawValue))
+        return Descriptor(rawValue: number)
+    }
+
     /// Ends both directions for every holder of the socket (shutdown(2)). Returns why not, or nil.
     @discardableResult
     public func shutdownBoth() -> Errno? {

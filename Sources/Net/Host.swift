@@ -116,19 +116,27 @@ public enum LockedMemoryLimit {
     }
 }
 
-/// The signals that stop a process.
-public enum StopSignal {
-    /// Keeps SIGINT and SIGTERM for `wait`, and ignores SIGPIPE. Call it before any thread starts.
-    public static func block() {
-        _ = clinux_block_signals()
-    }
+/// Signals that wait for a thread instead of ending the process.
+public struct HeldSignals: Sendable {
+    /// Those that stop a process: SIGINT and SIGTERM.
+    public static let stopping = HeldSignals([SIGINT, SIGTERM])
+    /// Those, and what is said to a service: SIGHUP reloads, SIGUSR1 has it report.
+    public static let ofService = HeldSignals([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
 
-    /// Waits for SIGINT or SIGTERM.
+    // A bit for each number.
+    private let numbers: UInt64
+
+    private init(_ numbers: [Int32]) { self.numbers = numbers.reduce(0) { $0 | 1 << UInt64($1) } }
+
+    /// Keeps the signals for `wait`, and ignores SIGPIPE. Call it before any thread starts.
+    public func block() { _ = clinux_block_signals(numbers) }
+
+    /// Waits for one of them.
     ///
     /// - Parameter nanoseconds: how long at most; nil waits without limit.
     /// - Returns: the signal's number, or nil when the time has passed.
-    public static func wait(nanoseconds: UInt64? = nil) -> Int32? {
-        let number = clinux_wait_signal(nanoseconds.map { Int64($0) } ?? -1)
+    public func wait(nanoseconds: UInt64? = nil) -> Int32? {
+        let number = clinux_wait_signal(numbers, nanoseconds.map { Int64($0) } ?? -1)
         return number > 0 ? number : nil
     }
 }

@@ -52,16 +52,25 @@ public enum Socket {
     public static func listen(_ options: ListenOptions) throws(SystemError) -> Descriptor {
         let descriptor = try bound(options)
         do throws(SystemError) {
-            // What is set on a listener is inherited by the connections it accepts.
-            try set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
-            try setLiveness(descriptor, options)
-            try setBuffers(descriptor, options)
-            try SystemError.check("listen", clinux_listen(descriptor.rawValue, options.backlog))
+            try listen(on: descriptor, options)
         } catch {
             descriptor.close()
             throw error
         }
         return descriptor
+    }
+
+    /// Makes a socket that is bound listen; or, where it does already, have other options, which are
+    /// those of the connections it accepts from then on.
+    public static func listen(
+        on descriptor: Descriptor,
+        _ options: ListenOptions
+    ) throws(SystemError) {
+        // What is set on a listener is inherited by the connections it accepts.
+        try set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
+        try setLiveness(descriptor, options)
+        try setBuffers(descriptor, options)
+        try SystemError.check("listen", clinux_listen(descriptor.rawValue, options.backlog))
     }
 
     /// Fails where another process holds the address. SO_REUSEPORT would silently share it with any
@@ -128,15 +137,14 @@ public enum Socket {
         _ descriptor: Descriptor,
         _ options: ListenOptions
     ) throws(SystemError) {
+        let probes: Int32 = options.keepalive == nil ? 0 : 1
+        try set(descriptor, Int(SOL_SOCKET), SO_KEEPALIVE, probes)
         if let keepalive = options.keepalive {
-            try set(descriptor, Int(SOL_SOCKET), SO_KEEPALIVE, 1)
             try set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idleSeconds)
             try set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, keepalive.intervalSeconds)
             try set(descriptor, IPPROTO_TCP, TCP_KEEPCNT, keepalive.count)
         }
-        if options.userTimeoutMilliseconds > 0 {
-            try set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, options.userTimeoutMilliseconds)
-        }
+        try set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, options.userTimeoutMilliseconds)
     }
 
     private static func setBuffers(

@@ -14,7 +14,8 @@ enum AccessLogFormat: String, ExpressibleByArgument, CaseIterable {
 
 /// A file of access log lines.
 final class AccessLog {
-    private let file: UnsafeMutablePointer<FILE>
+    private var file: UnsafeMutablePointer<FILE>
+    private let path: String
     private let format: AccessLogFormat
     // Records carry monotonic times; this is what makes dates of them.
     private let wallClockOffset: Double
@@ -23,11 +24,8 @@ final class AccessLog {
 
     /// Opens a log for appending; `-` is stdout.
     init(path: String, format: AccessLogFormat) throws {
-        guard let file = path == "-" ? fdopen(dup(STDOUT_FILENO), "w") : fopen(path, "ae") else {
-            let reason = Errno(rawValue: errno)
-            throw Failure(.couldNotRun, "cannot write the access log '\(path)': \(reason)")
-        }
-        self.file = file
+        file = try AccessLog.open(path)
+        self.path = path
         self.format = format
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
@@ -36,6 +34,21 @@ final class AccessLog {
     }
 
     deinit { fclose(file) }
+
+    private static func open(_ path: String) throws -> UnsafeMutablePointer<FILE> {
+        guard let file = path == "-" ? fdopen(dup(STDOUT_FILENO), "w") : fopen(path, "ae") else {
+            let reason = Errno(rawValue: errno)
+            throw Failure(.couldNotRun, "cannot write the access log '\(path)': \(reason)")
+        }
+        return file
+    }
+
+    /// Writes to the file that has the path's name now: the one so far may have been moved away.
+    func reopen() throws {
+        let next = try AccessLog.open(path)
+        fclose(file)
+        file = next
+    }
 
     func flush() { fflush(file) }
 

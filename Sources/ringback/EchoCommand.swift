@@ -17,7 +17,7 @@ struct EchoCommand: ParsableCommand {
               ringback echo --idle-timeout 5m --access-log -
               ringback echo --backend epoll --max-connections 50000
 
-            \(ServiceRun.stopping)
+            \(ServicePlan.stopping)
             """
     )
 
@@ -25,9 +25,17 @@ struct EchoCommand: ParsableCommand {
 
     func run() throws {
         try server.prepareProcess()
+        try Supervisor().run([plan(name: "echo")])
+    }
+
+    /// The service that the options ask for.
+    ///
+    /// - Parameter arguments: what the options were parsed from.
+    func plan(name: String, arguments: [String] = []) throws -> ServicePlan {
         let chosen = try server.backend.resolve()
-        let plan = try server.makePlan(chosen.backend, name: "echo")
-        var service = try ServiceRun(server, plan, chosen)
-        try service.run { _ in EchoService() }
+        let group = try server.makePlan(chosen.backend, name: name)
+        return ServicePlan(name: name, arguments: arguments, server, group, chosen) { _ in
+            EchoService()
+        }
     }
 }

@@ -23,7 +23,7 @@ struct RelayCommand: ParsableCommand {
             An upstream is host:port, with ,weight=N (1 to 256), ,backup (used when no other can
             be) and ,max-connections=N. Up to 64 of them.
 
-            \(ServiceRun.stopping)
+            \(ServicePlan.stopping)
             """
     )
 
@@ -43,12 +43,42 @@ struct RelayCommand: ParsableCommand {
 
     func run() throws {
         try server.prepareProcess()
+        try Supervisor().run([plan(name: "relay")])
+    }
+
+    /// The service that the options ask for.
+    ///
+    /// - Parameter arguments: what the options were parsed from.
+    func plan(name: String, arguments: [String] = []) throws -> ServicePlan {
         let chosen = try server.backend.resolve()
-        var plan = try server.makePlan(chosen.backend, name: "relay", slotsEach: 2)
-        plan.policy.connectNanoseconds = upstreams.connectTimeout.nanoseconds
-        plan.policy.finishesQuiet = false
+        var group = try server.makePlan(chosen.backend, name: name, slotsEach: 2)
+        group.policy.connectNanoseconds = upstreams.connectTimeout.nanoseconds
+        group.policy.finishesQuiet = false
         let check = try checks.check()
-        let set = try upstreams.makeSet(listeners: plan.listeners.map(\.address))
+        let set = try upstreams.makeSet(listeners: group.listeners.map(\.address))
+        let relay = try relayPlan(set, &group)
+
+        let counters = RelayCounters()
+        let slots = group.limits.connectionsMax
+        var plan = ServicePlan(name: name, arguments: arguments, server, group, chosen) { _ in
+            RelayHandler(
+                relay,
+                counters: counters,
+                connectionsMax: slots,
+                seed: UInt64.random(in: 1...UInt64.max)
+            )
+        }
+        plan.purpose = " to " + set.upstreams.map(\.options.target).joined(separator: ", ")
+        plan.ownCounts = { counters.fields + UpstreamReport.fields(set) }
+        plan.describe = { UpstreamReport.describe($0, set) }
+        plan.whileRunning = { [checks] group, logger in
+            try checks.keep(set, check, listeners: group.addresses, group, logger)
+        }
+        return plan
+    }
+
+    /// What the relay is to do with its clients. Has the workers know their targets.
+    private func relayPlan(_ set: UpstreamSet, _ group: inout GroupPlan) throws -> RelayPlan {
         var relay = RelayPlan(upstreams: set)
         relay.retries = upstreams.retries
         relay.failure = upstreams.onConnectFailure
@@ -56,27 +86,8 @@ struct RelayCommand: ParsableCommand {
         relay.proxyFrom = try clients.proxies()
         relay.headerNanoseconds = clients.proxyTimeout.nanoseconds
         relay.proxyTo = upstreams.proxyTo
-        try limits.apply(to: &relay, &plan)
-        plan.targets = relay.targets
-
-        let counters = RelayCounters()
-        let slots = plan.limits.connectionsMax
-        var service = try ServiceRun(server, plan, chosen)
-        service.purpose = " to " + set.upstreams.map(\.options.target).joined(separator: ", ")
-        service.countFields = { counters.fields + UpstreamReport.fields(set) }
-        service.describe = { UpstreamReport.describe($0, set) }
-        try service.run(
-            whileRunning: { group, logger in
-                try checks.keep(set, check, listeners: group.addresses, group, logger)
-            },
-            { [relay] _ in
-                RelayHandler(
-                    relay,
-                    counters: counters,
-                    connectionsMax: slots,
-                    seed: UInt64.random(in: 1...UInt64.max)
-                )
-            }
-        )
+        try limits.apply(to: &relay, &group)
+        group.targets = relay.targets
+        return relay
     }
 }

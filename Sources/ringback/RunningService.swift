@@ -1,73 +1,181 @@
-// RunningService: the main thread while workers serve. It waits for signals, and writes the access
-// log.
+// RunningService: a service that runs. Its workers are a generation: where its settings change, a
+// new one takes over the listeners, and the old one keeps the connections that it has until they
+// end.
 
 import Engine
 import Logging
 import Net
+import Options
 
-/// A group of workers with the thread that watches over it.
-struct RunningService {
-    private let group: WorkerGroup
+/// Workers that were started together, with what stands beside them.
+final class Generation {
+    let plan: ServicePlan
+    let group: WorkerGroup
     private let log: AccessLog?
-    private let logger: Logger
+    private let end: () -> Void
 
-    /// How often the access log is written, and how soon the end of a drain is noticed.
-    private static let interval: UInt64 = 50 * .nanosecondsPerMillisecond
-    /// How often the main thread looks whether accepting pauses.
-    private static let watchInterval: UInt64 = 250 * .nanosecondsPerMillisecond
-
-    init(_ group: WorkerGroup, log: AccessLog?, logger: Logger) {
-        self.group = group
-        self.log = log
-        self.logger = logger
-    }
-
-    /// How a service ended that was not simply asked to.
-    enum Mishap {
-        /// A second signal came before the drain was over.
-        case cut(signal: Int32)
-        /// A listener was lost; the rest was drained.
-        case lostListener(Errno)
-    }
-
-    /// Serves until a signal, or until a listener is lost; then drains until every worker has
-    /// ended.
-    func runUntilEnded() -> Mishap? {
-        let interval = log == nil ? RunningService.watchInterval : RunningService.interval
-        var pause: Errno?
-        while StopSignal.wait(nanoseconds: interval) == nil, group.lostListener == nil {
-            writeRecords()
-            pause = reportPause(since: pause)
-        }
-        let loss = group.lostListener
-        group.requestStop()
-        logger.info("draining; a second signal ends it now")
-        var second: Int32?
-        while !group.hasEnded {
-            if let signal = StopSignal.wait(nanoseconds: RunningService.interval), second == nil {
-                second = signal
-                group.requestCut()
+    /// Starts the workers. The probe's ring was small; the workers' own may meet a limit that it did
+    /// not, and then it is epoll where the choice is ours. An address that cannot be listened on is
+    /// none of the backend's business.
+    init(_ plan: ServicePlan, inheriting sockets: [ListeningSockets], _ logger: Logger) throws {
+        var plan = plan
+        do {
+            log = try plan.server.accessLog.map {
+                try AccessLog(path: $0, format: plan.server.accessLogFormat)
             }
-            writeRecords()
+        } catch {
+            for sockets in sockets { sockets.close() }
+            throw error
         }
-        writeRecords()
-        return second.map { .cut(signal: $0) } ?? loss.map { .lostListener($0) }
+        log?.describe = plan.describe
+        group = try Generation.start(&plan, inheriting: sockets)
+        self.plan = plan
+        do {
+            end = try plan.whileRunning(group, logger)
+        } catch {
+            group.stop()
+            throw error
+        }
     }
 
-    /// Says once that accepting pauses, and once that it goes on.
-    private func reportPause(since before: Errno?) -> Errno? {
-        let pause = group.acceptPause
-        if let pause, before == nil {
-            logger.warning("accepting pauses: \(pause); clients wait; see ulimit -n and -Hn")
-        } else if pause == nil, before != nil {
-            logger.info("accepting goes on")
+    private static func start(
+        _ plan: inout ServicePlan,
+        inheriting sockets: [ListeningSockets]
+    ) throws -> WorkerGroup {
+        // Whoever fails closes what it was given, and a second try needs it.
+        let spare = sockets.compactMap { try? $0.duplicate() }
+        plan.group.inherited = sockets
+        do throws(StartFailure) {
+            let group = try plan.startWorkers(plan.group)
+            for sockets in spare { sockets.close() }
+            return group
+        } catch {
+            guard case .worker = error, plan.server.backend == .auto,
+                plan.chosen.backend == .uring, !plan.group.registersFiles
+            else {
+                for sockets in spare { sockets.close() }
+                throw Failure(.couldNotRun, error.explanation)
+            }
+            plan.chosen = ChosenBackend(
+                backend: .epoll,
+                explanation: "epoll, since \(error.explanation)"
+            )
+            plan.group.backend = .epoll
         }
-        return pause
+        plan.group.inherited = spare
+        do throws(StartFailure) {
+            return try plan.startWorkers(plan.group)
+        } catch {
+            throw Failure(.couldNotRun, error.explanation)
+        }
     }
 
-    private func writeRecords() {
+    /// Writes the lines of connections that have ended.
+    func writeRecords() {
         guard let log else { return }
         group.takeRecords { log.write($0) }
         log.flush()
+    }
+
+    /// Opens the access log anew, where it was moved away.
+    func reopenLog() throws { try log?.reopen() }
+
+    /// Waits for the workers to end.
+    func join() {
+        end()
+        _ = group.join()
+        writeRecords()
+    }
+}
+
+/// A service and its generations.
+final class RunningService {
+    private(set) var current: Generation
+    /// Those whose listeners have been taken over, while they have connections.
+    private var earlier: [Generation] = []
+    /// What ended generations did.
+    private var past = Counters()
+    private var pastOwn: [String: UInt64] = [:]
+    private var acceptPause: Errno?
+
+    /// How long a worker has for its answer.
+    private static let answerNanoseconds: UInt64 = 100 * .nanosecondsPerMillisecond
+
+    init(_ first: Generation) { current = first }
+
+    var name: String { current.plan.name }
+    var generations: [Generation] { earlier + [current] }
+    var lostListener: Errno? { current.group.lostListener }
+    var hasEnded: Bool { generations.allSatisfy(\.group.hasEnded) }
+
+    /// Has another generation go on.
+    ///
+    /// - Parameter addresses: where somebody goes on with the listeners.
+    func replace(with next: Generation, handingOver addresses: [SocketAddress]) {
+        current.group.requestRetirement(handingOver: addresses)
+        earlier.append(current)
+        current = next
+    }
+
+    /// Takes no more connections.
+    func retire(handingOver addresses: [SocketAddress]) {
+        current.group.requestRetirement(handingOver: addresses)
+    }
+
+    func requestStop() { for generation in generations { generation.group.requestStop() } }
+    func requestCut() { for generation in generations { generation.group.requestCut() } }
+
+    /// What the main thread does from time to time.
+    func watch(_ logger: Logger) {
+        for generation in generations { generation.writeRecords() }
+        for generation in earlier where generation.group.hasEnded { add(generation) }
+        earlier.removeAll { $0.group.hasEnded }
+        reportPause(logger)
+    }
+
+    /// Waits for all workers to end, and says what they did.
+    func join() -> StopReport {
+        for generation in generations { add(generation) }
+        return StopReport(past, backend: current.plan.group.backend, own: own([]))
+    }
+
+    /// What was done so far.
+    func report() -> StopReport {
+        var sum = past
+        for generation in generations {
+            for snapshot in generation.group.snapshots(withinNanoseconds: Self.answerNanoseconds) {
+                sum.add(snapshot.counters)
+            }
+        }
+        return StopReport(sum, backend: current.plan.group.backend, own: own(generations))
+    }
+
+    private func add(_ generation: Generation) {
+        generation.join()
+        for snapshot in generation.group.snapshots(withinNanoseconds: 0) {
+            past.add(snapshot.counters)
+        }
+        for count in generation.plan.ownCounts() { pastOwn[count.name, default: 0] += count.value }
+    }
+
+    /// The service's own counts: those of the past and those of some generations, in the order of
+    /// the newest's.
+    private func own(_ generations: [Generation]) -> [(name: String, value: UInt64)] {
+        var sums = pastOwn
+        for count in generations.flatMap({ $0.plan.ownCounts() }) {
+            sums[count.name, default: 0] += count.value
+        }
+        return current.plan.ownCounts().map { ($0.name, sums[$0.name] ?? 0) }
+    }
+
+    /// Says once that accepting pauses, and once that it goes on.
+    private func reportPause(_ logger: Logger) {
+        let pause = current.group.acceptPause
+        if let pause, acceptPause == nil {
+            logger.warning("accepting pauses: \(pause); clients wait; see ulimit -n and -Hn")
+        } else if pause == nil, acceptPause != nil {
+            logger.info("accepting goes on")
+        }
+        acceptPause = pause
     }
 }

@@ -1,4 +1,4 @@
-// What the server says of its work when it stops.
+// What the server says of its work: when it stops, and when it is asked (SIGUSR1).
 
 import Engine
 
@@ -7,9 +7,7 @@ struct StopReport {
     let line: String
 
     /// - Parameter own: counts of the service's own.
-    init(_ workers: [Counters], backend: Backend, own: [(name: String, value: UInt64)]) {
-        var sum = Counters()
-        for counters in workers { sum.add(counters) }
+    init(_ sum: Counters, backend: Backend, own: [(name: String, value: UInt64)]) {
         var parts = Counters.fields.map { "\($0.name)=\(sum[keyPath: $0.path])" }
         parts += own.map { "\($0.name)=\($0.value)" }
         // A turn is one io_uring_enter or one epoll_wait. Under load it serves many messages.

@@ -73,7 +73,7 @@ struct CompareCommand: ParsableCommand {
             throw Failure(.usage, "two servers are compared, not \(load.targets.count)")
         }
         try check(pairs, "--pairs", 1...10_000)
-        StopSignal.block()
+        HeldSignals.stopping.block()
         let a = try ComparedServer(load.targets[0], process: pidA)
         let b = try ComparedServer(load.targets[1], process: pidB)
         var comparing = Comparing(

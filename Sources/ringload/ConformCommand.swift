@@ -55,7 +55,7 @@ struct ConformCommand: ParsableCommand {
             throw Failure(.usage, "Missing expected argument '<host:port>'; or give --list")
         }
         guard timeout.nanoseconds > 0 else { throw Failure(.usage, "--timeout must be above 0") }
-        StopSignal.block()
+        HeldSignals.stopping.block()
         // As many as the widest case wants. Where the limit is lower, the case says so.
         try? DescriptorLimit.raise(to: min(1024, DescriptorLimit.current().hard))
         let key = seed ?? UInt64.random(in: 1...UInt64(UInt32.max))
@@ -66,7 +66,7 @@ struct ConformCommand: ParsableCommand {
         say("# \(target), seed \(key)")
         var results: [CaseResult] = []
         for (index, test) in cases.enumerated() {
-            if let signal = StopSignal.wait(nanoseconds: 0) {
+            if let signal = HeldSignals.stopping.wait(nanoseconds: 0) {
                 say("Bail out! ended by a signal")
                 if let junit { try write(JUnit.document(results, target: target), to: junit) }
                 throw Failure(ExitStatus(signal: signal))

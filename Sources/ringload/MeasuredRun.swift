@@ -33,7 +33,7 @@ struct MeasuredRun {
     }
 
     func run() throws {
-        StopSignal.block()
+        HeldSignals.stopping.block()
         let manifest = Manifest.current(
             command: CommandLine.arguments,
             version: Ringload.version

@@ -63,7 +63,7 @@ struct SearchCommand: ParsableCommand {
         guard (0.001...0.5).contains(precision.fraction) else {
             throw Failure(.usage, "--precision must be from 0.1% to 50%")
         }
-        StopSignal.block()
+        HeldSignals.stopping.block()
         var load = load
         load.duration = load.duration ?? .seconds(3)
         load.warmup = load.warmup ?? TimeSpan(nanoseconds: 500_000_000)

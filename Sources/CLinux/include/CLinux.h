@@ -45,6 +45,8 @@ static inline int64_t clinux_monotonic_nanoseconds(void) {
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/// Another descriptor of the same file, or -errno (F_DUPFD_CLOEXEC, fcntl(2)).
+int clinux_duplicate(int fd);
 static inline int clinux_close(int fd) { return close(fd) < 0 ? -errno : 0; }
 static inline int clinux_shutdown(int fd, int how) { return shutdown(fd, how) < 0 ? -errno : 0; }
 
@@ -114,13 +116,14 @@ int clinux_thread_id(void);
 /// Lets the calling thread's timers fire without slack (PR_SET_TIMERSLACK).
 void clinux_exact_timers(void);
 
-/// Blocks SIGINT and SIGTERM in the calling thread and those it starts, and ignores SIGPIPE.
-int clinux_block_signals(void);
+/// Blocks signals, a bit for each number, in the calling thread and those it starts, and ignores
+/// SIGPIPE.
+int clinux_block_signals(uint64_t numbers);
 /// Lets no write of the calling thread raise SIGPIPE.
 void clinux_block_broken_pipe(void);
 /// Waits for one of them. Returns its number, -EAGAIN when `timeout_nanoseconds` (negative: no
 /// limit) have passed.
-int clinux_wait_signal(int64_t timeout_nanoseconds);
+int clinux_wait_signal(uint64_t numbers, int64_t timeout_nanoseconds);
 
 int clinux_descriptor_limits(uint64_t *soft, uint64_t *hard);
 int clinux_set_descriptor_limit(uint64_t soft);

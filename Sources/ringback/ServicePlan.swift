@@ -1,0 +1,92 @@
+// ServicePlan: a service as its settings want it, before anything of it runs. Commands make it; a
+// `RunningService` starts it.
+
+import Engine
+import Logging
+import Net
+import Options
+
+/// What a service is to be.
+struct ServicePlan {
+    /// The name in logs and metrics: that of the command, or the one in the configuration file.
+    let name: String
+    /// What it was made from: the same arguments make the same service.
+    let arguments: [String]
+    let server: ServerOptions
+    var group: GroupPlan
+    var chosen: ChosenBackend
+    /// What the announcement says behind the addresses, such as ` to 10.0.0.1:80`.
+    var purpose = ""
+    /// Fields of an access log line that are the service's own.
+    var describe: (Remark) -> [AccessLog.Field] = { _ in [] }
+    /// Counts of the service's own.
+    var ownCounts: () -> [(name: String, value: UInt64)] = { [] }
+    /// Starts its workers.
+    let startWorkers: (GroupPlan) throws(StartFailure) -> WorkerGroup
+    /// Called once the workers run; what it returns is called when they have ended.
+    var whileRunning: (WorkerGroup, Logger) throws -> () -> Void = { _, _ in {} }
+
+    /// - Parameter makeHandler: called on each worker's thread with the worker's number.
+    init<H: Handler & ~Copyable>(
+        name: String,
+        arguments: [String],
+        _ server: ServerOptions,
+        _ group: GroupPlan,
+        _ chosen: ChosenBackend,
+        _ makeHandler: @escaping @Sendable (Int) -> H
+    ) {
+        self.name = name
+        self.arguments = arguments
+        self.server = server
+        self.group = group
+        self.chosen = chosen
+        startWorkers = { (plan) throws(StartFailure) in try WorkerGroup(plan, makeHandler) }
+    }
+
+    /// The end of every service's help.
+    static let stopping = """
+        SIGTERM and SIGINT drain: listeners close at once, and connections finish what they
+        hold, within --drain-timeout. A second signal ends the service now. SIGUSR1 opens the
+        access log anew, and has the counts so far written.
+
+        Exit status: 0 stopped and drained, 1 could not run, 2 bad arguments,
+        130 and 143 when a second SIGINT or SIGTERM cut connections.
+        """
+
+    /// Whether a service of this plan is one of the other.
+    func isSame(as other: ServicePlan) -> Bool {
+        name == other.name && arguments == other.arguments
+    }
+
+    /// What it says once it runs.
+    func announcement(_ addresses: [SocketAddress]) -> String {
+        let places = addresses.map(\.description).joined(separator: ", ")
+        let workers = group.workerCount == 1 ? "1 worker" : "\(group.workerCount) workers"
+        let first = addresses[0]
+        return "\(name) on \(places)\(purpose) by \(chosen.explanation), \(workers)"
+            + (group.cpus.isEmpty ? "" : ", pinned")
+            + (group.registersFiles ? ", registered files" : "")
+            + "; try: nc \(first.hostForPeople) \(first.port)"
+    }
+}
+
+extension ServerOptions {
+    /// What precedes the first thread: signals wait for the main thread.
+    func prepareProcess() throws {
+        HeldSignals.ofService.block()
+        #if BUGBANK
+            try bugBank.putBack()
+        #endif
+    }
+}
+
+extension SocketAddress {
+    /// The address to type on this machine: a wildcard is reached through the loopback.
+    fileprivate var hostForPeople: String {
+        let host = description.split(separator: ":").dropLast().joined(separator: ":")
+        switch host {
+        case "0.0.0.0", "[::]", "[:]": return "localhost"
+        default: return host.filter { $0 != "[" && $0 != "]" }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// Supervisor: the main thread while services run. It waits for signals, writes the access logs, has
+// services follow their settings, and ends them.
+
+import Engine
+import Glibc
+import Logging
+import Net
+import Options
+
+/// The services of a process, from their start to their end.
+final class Supervisor {
+    private var services: [RunningService] = []
+    /// Those that take no more connections, while they have some.
+    private var retiring: [RunningService] = []
+    /// Reads the settings anew; nil where they are on the command line.
+    private let reload: (() throws -> [ServicePlan])?
+    private let logger = Logger(label: "ringback")
+
+    /// How often access logs are written, and how soon the end of a drain is noticed.
+    private static let interval: UInt64 = 50 * .nanosecondsPerMillisecond
+    /// How often the main thread looks at the services otherwise.
+    private static let watchInterval: UInt64 = 250 * .nanosecondsPerMillisecond
+
+    /// How services ended that were not simply asked to.
+    private enum Mishap {
+        /// A second signal came before the drain was over.
+        case cut(signal: Int32)
+        /// A listener was lost; the rest was drained.
+        case lostListener(Errno)
+    }
+
+    /// - Parameter reload: reads the settings anew, for SIGHUP.
+    init(reload: (() throws -> [ServicePlan])? = nil) { self.reload = reload }
+
+    /// Serves until the process is to stop, or until a listener is lost; then drains.
+    func run(_ plans: [ServicePlan]) throws {
+        for plan in plans { try start(plan) }
+        while true {
+            switch HeldSignals.ofService.wait(nanoseconds: interval) {
+            case SIGINT, SIGTERM: return try stop(because: nil)
+            case SIGHUP: follow()
+            case SIGUSR1: report()
+            default: break
+            }
+            watch()
+            if let loss = services.lazy.compactMap(\.lostListener).first {
+                return try stop(because: .lostListener(loss))
+            }
+        }
+    }
+
+    private var interval: UInt64 {
+        let writesLogs = services.contains { $0.current.plan.server.accessLog != nil }
+        return writesLogs ? Supervisor.interval : Supervisor.watchInterval
+    }
+
+    private func start(_ plan: ServicePlan) throws {
+        do {
+            let generation = try Generation(plan, inheriting: [], logger)
+            services.append(RunningService(generation))
+            announce(generation)
+        } catch {
+            // Those that run already have clients.
+            try? stop(because: nil)
+            throw error
+        }
+    }
+
+    private func announce(_ generation: Generation) {
+        logger.info("\(generation.plan.announcement(generation.group.addresses))")
+    }
+
+    // ---- what is asked for ----
+
+    /// SIGUSR1: opens the access logs anew, and says what was done so far.
+    private func report() {
+        for service in services {
+            for generation in service.generations {
+                do {
+                    try generation.reopenLog()
+                } catch {
+                    logger.error("\((error as? Failure)?.message ?? "\(error)")")
+                }
+            }
+            logger.info("\(service.name): \(service.report().line)")
+        }
+    }
+
+    /// SIGHUP: has the services be as their settings are now. Where these are wrong, or a service
+    /// cannot be started, everything stays as it was.
+    private func follow() {
+        guard let reload else {
+            return logger.warning("nothing to reload: the settings are on the command line")
+        }
+        do {
+            try follow(try reload())
+            logger.info("reloaded")
+        } catch let failure as Failure {
+            logger.error("not reloaded, everything stays as it was: \(failure.message)")
+        } catch {
+            logger.error("not reloaded, everything stays as it was: \(error)")
+        }
+    }
+
+    private func follow(_ plans: [ServicePlan]) throws {
+        let addresses = plans.flatMap { $0.group.listeners.map(\.address) }
+        var started: [String: Generation] = [:]
+        do {
+            for plan in plans where !isRunning(plan) {
+                let sockets = services.flatMap {
+                    $0.current.group.duplicateListeners(on: plan.group.listeners.map(\.address))
+                }
+                started[plan.name] = try Generation(plan, inheriting: sockets, logger)
+            }
+        } catch {
+            // They may have taken connections in the meantime: those are served to their end.
+            for generation in started.values {
+                let service = RunningService(generation)
+                service.retire(handingOver: addresses)
+                retiring.append(service)
+            }
+            throw error
+        }
+        let names = Set(plans.map(\.name))
+        for service in services {
+            if let next = started.removeValue(forKey: service.name) {
+                service.replace(with: next, handingOver: addresses)
+                announce(next)
+            } else if !names.contains(service.name) {
+                service.retire(handingOver: addresses)
+                logger.info("\(service.name) takes no more connections")
+                retiring.append(service)
+            }
+        }
+        services.removeAll { !names.contains($0.name) }
+        for plan in plans {
+            guard let generation = started[plan.name] else { continue }
+            services.append(RunningService(generation))
+            announce(generation)
+        }
+    }
+
+    private func watch() {
+        for service in services + retiring { service.watch(logger) }
+        for service in retiring where service.hasEnded { sayEnd(of: service) }
+        retiring.removeAll(where: \.hasEnded)
+    }
+
+    private func sayEnd(of service: RunningService) {
+        let name = services.count + retiring.count == 1 ? "" : "\(service.name) "
+        logger.info("\(name)stopped; \(service.join().line)")
+    }
+
+    private func isRunning(_ plan: ServicePlan) -> Bool {
+        services.contains { $0.current.plan.name == plan.name && $0.current.plan.isSame(as: plan) }
+    }
+
+    // ---- the end ----
+
+    private func stop(because loss: Mishap?) throws {
+        services += retiring
+        retiring = []
+        for service in services { service.requestStop() }
+        if !services.isEmpty { logger.info("draining; a second signal ends it now") }
+        var mishap = loss
+        while !services.allSatisfy(\.hasEnded) {
+            let signal = HeldSignals.stopping.wait(nanoseconds: Supervisor.interval)
+            if let signal, !isCut(mishap) {
+                mishap = .cut(signal: signal)
+                for service in services { service.requestCut() }
+            }
+            watch()
+        }
+        for service in services { sayEnd(of: service) }
+        switch mishap {
+        case .cut(let signal): throw Failure(ExitStatus(signal: signal))
+        case .lostListener(let error):
+            throw Failure(.couldNotRun, "a listener accepts no more: \(error); start it again")
+        case nil: break
+        }
+    }
+
+    private func isCut(_ mishap: Mishap?) -> Bool {
+        if case .cut = mishap { true } else { false }
+    }
+}
