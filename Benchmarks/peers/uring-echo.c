@@ -1,9 +1,9 @@
-// A minimal io_uring echo server in C, on system calls alone: it tries what newer kernels offer, each
-// thing behind a switch, before anything is built on it in the engine (Linux 6.18).
+// A minimal io_uring echo server in C, on system calls alone: it tries what newer kernels offer,
+// each thing behind a switch, before anything is built on it in the engine (Linux 6.18).
 //
-// One thread, one ring (SINGLE_ISSUER, DEFER_TASKRUN), multishot accept, multishot receive into one ring
-// of provided buffers, one send at a time for a connection, one io_uring_enter a turn. A yardstick: no
-// back-pressure, no orderly stop, no counters, and allocations are not checked.
+// One thread, one ring (SINGLE_ISSUER, DEFER_TASKRUN), multishot accept and receive, one ring of
+// provided buffers, one send at a time for a connection, one io_uring_enter a turn. A yardstick:
+// no back-pressure, no orderly stop, no counters, and allocations are not checked.
 //
 // Usage: uring-echo PORT [SWITCH...]
 #define _GNU_SOURCE
@@ -161,8 +161,7 @@ static char *storage;
 static uint16_t buffer_tail;
 static struct piece *pieces;
 static uint32_t free_piece;
-// For each buffer: pieces that are not sent yet (and one while the kernel may still fill it), and how
-// far it has been filled.
+// For each buffer: pieces not sent yet, one while the kernel may still fill it; how far it is full.
 static uint32_t *holders, *filled;
 // Which buffers are offered, in order: a bundle fills those that follow each other.
 static uint16_t *offered;
@@ -233,10 +232,6 @@ static void park(uint32_t index) {
     struct io_uring_sqe *entry = prepare(IORING_OP_POLL_ADD, connections[index].fd, POLL, index);
     entry->poll32_events = POLLIN | POLLRDHUP;
     connections[index].is_receiving = true;
-}
-
-static void wait_for_bytes(uint32_t index) {
-    with.park ? park(index) : arm(index);
 }
 
 static void send_what_waits(uint32_t index) {
@@ -337,7 +332,7 @@ static void take(const struct io_uring_cqe *completion) {
     case ACCEPT:
         check("accept", completion->res);
         connections[completion->res] = (struct connection){.fd = completion->res};
-        wait_for_bytes((uint32_t)completion->res);
+        with.park ? park((uint32_t)completion->res) : arm((uint32_t)completion->res);
         break;
     case POLL: arm(index); break;
     case RECEIVE: take_received(index, completion); break;

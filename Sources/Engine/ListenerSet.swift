@@ -68,13 +68,12 @@ struct ListenerSet: Sendable {
         for sockets in inherited { sockets.close() }
     }
 
-    /// The listeners of a worker, by their place among them, that listen on some addresses.
-    func places(ofWorker number: Int, on wanted: [SocketAddress]) -> Set<Int> {
-        Set(
-            ofWorkers[number].indices.filter {
-                wanted.contains(requested[ofWorkers[number][$0].address])
-            }
-        )
+    /// What a worker accepts from.
+    func descriptors(ofWorker number: Int) -> [Descriptor] { ofWorkers[number].map(\.descriptor) }
+
+    /// Closes what is for a worker and those behind it.
+    func close(fromWorker number: Int) {
+        for listener in ofWorkers[number...].joined() { listener.descriptor.close() }
     }
 
     /// Other descriptors of the sockets on some addresses.
@@ -114,7 +113,11 @@ struct ListenerSet: Sendable {
                 Listener(descriptor: descriptor, address: address)
             )
         }
-        for descriptor in sockets.descriptors { try Socket.listen(on: descriptor, options) }
+        for descriptor in sockets.descriptors {
+            // An accept that finds nobody must not wait; whoever opened the socket may not know.
+            descriptor.setWaiting(false)
+            try Socket.listen(on: descriptor, options)
+        }
         for number in ofWorkers.indices.dropFirst(sockets.descriptors.count) {
             let shared = sockets.descriptors[number % sockets.descriptors.count]
             let descriptor = try shared.duplicate()

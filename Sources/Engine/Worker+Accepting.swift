@@ -98,8 +98,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         guard listeners[index].isOpen else { return }
         guard phase == .serving else {
             guard driver.stopAccepting(listener: index, &state) else { return }
-            // Who waits in the queue of a listener that was handed over is its new owner's.
-            return control.isHandedOver(listener: index) ? close(index) : emptyAndClose(index)
+            return emptyAndClose(index)
         }
         let room = state.connections.room(slotsEach: state.limits.slotsPerClient)
         let isRoom = room > 0 || KnownFault.acceptWithoutRoom.isBack
@@ -112,12 +111,14 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         driver.accept(listener: index, one: one, &state)
     }
 
-    /// Takes in who still waits in the queue of a listener, since closing would reset them, and
-    /// closes it.
+    /// Takes in who still waits in the queue of a listener, and closes it. Closing would reset
+    /// them; and where another group has the listener as well, the kernel may have woken us for
+    /// them and nobody else (accept is an exclusive waiter): they would wait for the next to come.
     private mutating func emptyAndClose(_ index: Int) {
         // No more can have failed than may have waited.
         var failuresLeft = Limits.acceptQueueMax
-        while failuresLeft > 0 {
+        let each = state.limits.slotsPerClient
+        while failuresLeft > 0, phase == .stopping || state.connections.room(slotsEach: each) > 0 {
             switch driver.acceptQueued(listeners[index].descriptor) {
             case .success(let descriptor):
                 accepted(index, descriptor)
@@ -129,10 +130,6 @@ extension Worker where D: ~Copyable, H: ~Copyable {
                 failuresLeft = 0
             }
         }
-        close(index)
-    }
-
-    private mutating func close(_ index: Int) {
         listeners[index].isOpen = false
         driver.close(listeners[index].descriptor, reset: false)
     }

@@ -1,5 +1,5 @@
-// Stopping: no byte that had arrived is lost, and nobody is cut who can still finish. Retiring, where
-// another group of workers takes over the listeners, ends nothing at all.
+// Stopping: no byte that had arrived is lost, and nobody is cut who can still finish. Retiring,
+// where another group of workers takes over the listeners, ends nothing at all.
 //
 // The listeners close at once. A connection with nothing queued and nothing unread gets FIN; one
 // with more gets it when it has sent what it received. What arrives after our FIN is read and

@@ -122,7 +122,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         // The last closes are still to be handed over.
         driver.wait(until: nil, isIdle: false, &state)
         handler.stopped()
-        control.publish(snapshot)
+        control.publishLast(snapshot)
         let counters = state.counters
         journal?.free()
         // The kernel lets go of the buffers before their memory goes.

@@ -1,5 +1,5 @@
-// WorkerControl: what other threads may say to a worker, and what it tells them. It looks at what is
-// asked when its doorbell rings, so that nothing of this costs a message anything.
+// WorkerControl: what other threads may say to a worker, and what it tells them. It looks at what
+// is asked when its doorbell rings, so that nothing of this costs a message anything.
 
 import Net
 import Synchronization
@@ -20,14 +20,13 @@ public final class WorkerControl: Sendable {
     private let stop = Atomic<Bool>(false)
     private let cut = Atomic<Bool>(false)
     private let retirement = Atomic<Bool>(false)
-    /// Listeners, by index, that others hold as well and go on with.
-    private let handedOver = Mutex<Set<Int>>([])
     /// The errno for which accepting pauses, or 0.
     private let exhaustion = Atomic<Int32>(0)
     /// The errno for which a listener was given up, or 0.
     private let listenerLoss = Atomic<Int32>(0)
     private let snapshotWish = Atomic<Bool>(false)
     private let lastSnapshot = Mutex(WorkerSnapshot())
+    private let ended = Atomic<Bool>(false)
 
     init() throws(SystemError) { doorbell = try Doorbell() }
 
@@ -47,13 +46,10 @@ public final class WorkerControl: Sendable {
         doorbell.ring()
     }
 
-    func requestRetirement(handingOver listeners: Set<Int>) {
-        handedOver.withLock { $0 = listeners }
+    func requestRetirement() {
         retirement.store(true, ordering: .releasing)
         doorbell.ring()
     }
-
-    func isHandedOver(listener index: Int) -> Bool { handedOver.withLock { $0.contains(index) } }
 
     // ---- what goes wrong ----
 
@@ -82,7 +78,9 @@ public final class WorkerControl: Sendable {
     /// The newest snapshot.
     var snapshot: WorkerSnapshot { lastSnapshot.withLock { $0 } }
 
-    var isSnapshotWanted: Bool { snapshotWish.load(ordering: .acquiring) }
+    var isSnapshotWanted: Bool {
+        snapshotWish.load(ordering: .acquiring) && !ended.load(ordering: .acquiring)
+    }
 
     /// Asks for a new one, which is there when it is not wanted any more.
     func requestSnapshot() {
@@ -93,5 +91,11 @@ public final class WorkerControl: Sendable {
     func publish(_ snapshot: WorkerSnapshot) {
         lastSnapshot.withLock { $0 = snapshot }
         snapshotWish.store(false, ordering: .releasing)
+    }
+
+    /// The worker's last word: nobody waits for another.
+    func publishLast(_ snapshot: WorkerSnapshot) {
+        publish(snapshot)
+        ended.store(true, ordering: .releasing)
     }
 }

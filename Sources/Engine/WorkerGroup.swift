@@ -102,7 +102,9 @@ public final class WorkerGroup: Sendable {
         do throws(SystemError) {
             for number in 0..<plan.workerCount {
                 let control = try WorkerControl()
-                let listeners = sockets.ofWorkers[number].map(\.descriptor)
+                // With a key path in this initialiser the compiler would not carry it over to other
+                // modules, and the loop would not be specialised (`make codegen`).
+                let listeners = sockets.descriptors(ofWorker: number)
                 let driverPlan = DriverPlan(plan, listeners, control.doorbell)
                 let cpu = plan.cpus.isEmpty ? nil : plan.cpus[number % plan.cpus.count]
                 let queue = queues.isEmpty ? nil : queues[number]
@@ -122,9 +124,7 @@ public final class WorkerGroup: Sendable {
             // Nothing runs after a failure: the others would go on serving without a group.
             for control in controls { control.requestStop() }
             for thread in threads { thread.join() }
-            for listener in sockets.ofWorkers[threads.count...].joined() {
-                listener.descriptor.close()
-            }
+            sockets.close(fromWorker: threads.count)
             throw error
         }
         addresses = sockets.addresses
@@ -136,8 +136,6 @@ public final class WorkerGroup: Sendable {
         workerCount = plan.workerCount
         outcome.started.wait(forRings: plan.workerCount)
         if let failure = outcome.failure.withLock({ $0 }) {
-            // Who waits in the queue of an inherited socket is for the one that it comes from.
-            requestRetirement(handingOver: plan.inherited.map(\.address))
             stop()
             throw failure
         }
@@ -149,28 +147,29 @@ public final class WorkerGroup: Sendable {
         for control in controls { control.requestStop() }
     }
 
-    /// Other descriptors of the sockets that listen on some of the plan's addresses, for a group that
-    /// is to go on with them. Those that had to be given up are not among them.
+    /// Other descriptors of the sockets that listen on some of the plan's addresses, for a group
+    /// that is to go on with them. Those that had to be given up are not among them.
     public func duplicateListeners(on addresses: [SocketAddress]) -> [ListeningSockets] {
         guard lostListener == nil else { return [] }
         return sockets.duplicates(on: addresses)
     }
 
     /// Takes no more connections and keeps those that it has until they end: then its workers end.
-    ///
-    /// - Parameter addresses: of the plan, where others go on with this group's sockets, so that who waits in
-    ///   their queues is theirs. Who waits elsewhere is taken in before the listener closes.
-    public func requestRetirement(handingOver addresses: [SocketAddress]) {
-        for (number, control) in controls.enumerated() {
-            control.requestRetirement(
-                handingOver: sockets.places(ofWorker: number, on: addresses)
-            )
-        }
+    /// Who waits in a listener's queue is taken in while there is room; the rest is for whoever has
+    /// the listener as well.
+    public func requestRetirement() {
+        for control in controls { control.requestRetirement() }
     }
 
     /// What each worker is at present, in their order. A worker that does not answer in time is as
     /// it last was.
     public func snapshots(withinNanoseconds timeout: UInt64) -> [WorkerSnapshot] {
+        _ = answers(withinNanoseconds: timeout)
+        return controls.map(\.snapshot)
+    }
+
+    /// Whether every worker that has not ended takes notice of a question in time.
+    public func answers(withinNanoseconds timeout: UInt64) -> Bool {
         for control in controls { control.requestSnapshot() }
         let deadline = Clock.monotonicNanoseconds() + timeout
         while !hasEnded, controls.contains(where: \.isSnapshotWanted),
@@ -178,7 +177,7 @@ public final class WorkerGroup: Sendable {
         {
             Clock.sleep(nanoseconds: 100 * .nanosecondsPerMicrosecond)
         }
-        return controls.map(\.snapshot)
+        return hasEnded || !controls.contains(where: \.isSnapshotWanted)
     }
 
     /// Cuts the connections that have not finished since the stop was requested.

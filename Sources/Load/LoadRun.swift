@@ -113,8 +113,8 @@ public struct LoadRun {
         self.server = server
     }
 
-    /// Connects, warms up, measures and ends. SIGINT and SIGTERM end it early; `HeldSignals.stopping.block`
-    /// has been called.
+    /// Connects, warms up, measures and ends. SIGINT and SIGTERM end it early;
+    /// `HeldSignals.stopping.block` has been called.
     ///
     /// - Parameter observe: called each second and at the end of the window, on this thread.
     public func run(

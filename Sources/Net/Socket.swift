@@ -60,8 +60,8 @@ public enum Socket {
         return descriptor
     }
 
-    /// Makes a socket that is bound listen; or, where it does already, have other options, which are
-    /// those of the connections it accepts from then on.
+    /// Makes a socket that is bound listen; or, where it does already, have other options, which
+    /// are those of the connections it accepts from then on.
     public static func listen(
         on descriptor: Descriptor,
         _ options: ListenOptions

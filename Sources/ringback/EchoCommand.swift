@@ -34,8 +34,9 @@ struct EchoCommand: ParsableCommand {
     func plan(name: String, arguments: [String] = []) throws -> ServicePlan {
         let chosen = try server.backend.resolve()
         let group = try server.makePlan(chosen.backend, name: name)
-        return ServicePlan(name: name, arguments: arguments, server, group, chosen) { _ in
-            EchoService()
+        return ServicePlan(name: name, arguments: arguments, server, group, chosen) {
+            (group) throws(StartFailure) in
+            try WorkerGroup(group) { _ in EchoService() }
         }
     }
 }

@@ -60,13 +60,16 @@ struct RelayCommand: ParsableCommand {
 
         let counters = RelayCounters()
         let slots = group.limits.connectionsMax
-        var plan = ServicePlan(name: name, arguments: arguments, server, group, chosen) { _ in
-            RelayHandler(
-                relay,
-                counters: counters,
-                connectionsMax: slots,
-                seed: UInt64.random(in: 1...UInt64.max)
-            )
+        var plan = ServicePlan(name: name, arguments: arguments, server, group, chosen) {
+            (group) throws(StartFailure) in
+            try WorkerGroup(group) { _ in
+                RelayHandler(
+                    relay,
+                    counters: counters,
+                    connectionsMax: slots,
+                    seed: UInt64.random(in: 1...UInt64.max)
+                )
+            }
         }
         plan.purpose = " to " + set.upstreams.map(\.options.target).joined(separator: ", ")
         plan.ownCounts = { counters.fields + UpstreamReport.fields(set) }

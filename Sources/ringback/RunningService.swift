@@ -14,9 +14,9 @@ final class Generation {
     private let log: AccessLog?
     private let end: () -> Void
 
-    /// Starts the workers. The probe's ring was small; the workers' own may meet a limit that it did
-    /// not, and then it is epoll where the choice is ours. An address that cannot be listened on is
-    /// none of the backend's business.
+    /// Starts the workers. The probe's ring was small; the workers' own may meet a limit that it
+    /// did not, and then it is epoll where the choice is ours. An address that cannot be listened
+    /// on is none of the backend's business.
     init(_ plan: ServicePlan, inheriting sockets: [ListeningSockets], _ logger: Logger) throws {
         var plan = plan
         do {
@@ -109,21 +109,24 @@ final class RunningService {
     var hasEnded: Bool { generations.allSatisfy(\.group.hasEnded) }
 
     /// Has another generation go on.
-    ///
-    /// - Parameter addresses: where somebody goes on with the listeners.
-    func replace(with next: Generation, handingOver addresses: [SocketAddress]) {
-        current.group.requestRetirement(handingOver: addresses)
+    func replace(with next: Generation) {
+        current.group.requestRetirement()
         earlier.append(current)
         current = next
     }
 
     /// Takes no more connections.
-    func retire(handingOver addresses: [SocketAddress]) {
-        current.group.requestRetirement(handingOver: addresses)
+    func retire() {
+        current.group.requestRetirement()
     }
 
     func requestStop() { for generation in generations { generation.group.requestStop() } }
     func requestCut() { for generation in generations { generation.group.requestCut() } }
+
+    /// Whether every worker answers.
+    var answers: Bool {
+        generations.allSatisfy { $0.group.answers(withinNanoseconds: Self.answerNanoseconds) }
+    }
 
     /// What the main thread does from time to time.
     func watch(_ logger: Logger) {

@@ -41,7 +41,10 @@ struct MemoryOptions: ParsableArguments {
 /// where it writes of its connections.
 struct ServerOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Where to listen; may be given several times.", valueName: "address")
+        help: ArgumentHelp(
+            "Where to listen, or systemd:NAME for a socket of its unit; may be given again.",
+            valueName: "address"
+        )
     )
     var listen: [String] = ["127.0.0.1:8888"]
 
@@ -117,13 +120,28 @@ struct ServerOptions: ParsableArguments {
         plan.recordsConnections = accessLog != nil
         plan.registersFiles = connections.registeredFiles
         do {
-            plan.listeners = try listen.map {
-                try connections.listener(try SocketAddress(parsing: $0))
+            plan.listeners = try listen.flatMap(addresses(of:)).map {
+                try connections.listener($0)
             }
         } catch let error as AddressError {
             throw Failure(.usage, "\(error)")
         }
         return plan
+    }
+
+    /// Where a `--listen` is to listen: `systemd:NAME` stands for the sockets that the service
+    /// manager calls so.
+    private func addresses(of text: String) throws -> [SocketAddress] {
+        guard text.hasPrefix("systemd:") else { return [try SocketAddress(parsing: text)] }
+        let named = ServiceManager.current.listeningSockets(named: String(text.dropFirst(8)))
+        guard !named.isEmpty else {
+            throw Failure(
+                .usage,
+                "--listen \(text): no socket of that name was handed over (systemd.socket(5), "
+                    + "FileDescriptorName=)"
+            )
+        }
+        return named.map(\.address)
     }
 }
 

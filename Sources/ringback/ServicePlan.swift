@@ -21,26 +21,25 @@ struct ServicePlan {
     var describe: (Remark) -> [AccessLog.Field] = { _ in [] }
     /// Counts of the service's own.
     var ownCounts: () -> [(name: String, value: UInt64)] = { [] }
-    /// Starts its workers.
+    /// Starts its workers, with the handler of whoever makes the plan.
     let startWorkers: (GroupPlan) throws(StartFailure) -> WorkerGroup
     /// Called once the workers run; what it returns is called when they have ended.
     var whileRunning: (WorkerGroup, Logger) throws -> () -> Void = { _, _ in {} }
 
-    /// - Parameter makeHandler: called on each worker's thread with the worker's number.
-    init<H: Handler & ~Copyable>(
+    init(
         name: String,
         arguments: [String],
         _ server: ServerOptions,
         _ group: GroupPlan,
         _ chosen: ChosenBackend,
-        _ makeHandler: @escaping @Sendable (Int) -> H
+        startWorkers: @escaping (GroupPlan) throws(StartFailure) -> WorkerGroup
     ) {
         self.name = name
         self.arguments = arguments
         self.server = server
         self.group = group
         self.chosen = chosen
-        startWorkers = { (plan) throws(StartFailure) in try WorkerGroup(plan, makeHandler) }
+        self.startWorkers = startWorkers
     }
 
     /// The end of every service's help.

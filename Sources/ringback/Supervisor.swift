@@ -15,6 +15,10 @@ final class Supervisor {
     /// Reads the settings anew; nil where they are on the command line.
     private let reload: (() throws -> [ServicePlan])?
     private let logger = Logger(label: "ringback")
+    private let manager = ServiceManager.current
+    /// Sockets that somebody else opened for the process, until a service takes them.
+    private var handedOver: [ListeningSockets]
+    private var liveness: Liveness
 
     /// How often access logs are written, and how soon the end of a drain is noticed.
     private static let interval: UInt64 = 50 * .nanosecondsPerMillisecond
@@ -30,11 +34,20 @@ final class Supervisor {
     }
 
     /// - Parameter reload: reads the settings anew, for SIGHUP.
-    init(reload: (() throws -> [ServicePlan])? = nil) { self.reload = reload }
+    init(reload: (() throws -> [ServicePlan])? = nil) {
+        self.reload = reload
+        handedOver = manager.listeningSockets()
+        liveness = Liveness(withinNanoseconds: manager.watchdogNanoseconds)
+    }
 
     /// Serves until the process is to stop, or until a listener is lost; then drains.
     func run(_ plans: [ServicePlan]) throws {
         for plan in plans { try start(plan) }
+        for sockets in handedOver {
+            logger.warning("no service listens on \(sockets.address), which was handed over")
+            sockets.close()
+        }
+        manager.say("READY=1", "STATUS=\(status)")
         while true {
             switch HeldSignals.ofService.wait(nanoseconds: interval) {
             case SIGINT, SIGTERM: return try stop(because: nil)
@@ -56,7 +69,10 @@ final class Supervisor {
 
     private func start(_ plan: ServicePlan) throws {
         do {
-            let generation = try Generation(plan, inheriting: [], logger)
+            let wanted = plan.group.listeners.map(\.address)
+            let sockets = handedOver.filter { wanted.contains($0.address) }
+            handedOver.removeAll { wanted.contains($0.address) }
+            let generation = try Generation(plan, inheriting: sockets, logger)
             services.append(RunningService(generation))
             announce(generation)
         } catch {
@@ -92,6 +108,8 @@ final class Supervisor {
         guard let reload else {
             return logger.warning("nothing to reload: the settings are on the command line")
         }
+        manager.sayReloading()
+        defer { manager.say("READY=1", "STATUS=\(status)") }
         do {
             try follow(try reload())
             logger.info("reloaded")
@@ -103,7 +121,6 @@ final class Supervisor {
     }
 
     private func follow(_ plans: [ServicePlan]) throws {
-        let addresses = plans.flatMap { $0.group.listeners.map(\.address) }
         var started: [String: Generation] = [:]
         do {
             for plan in plans where !isRunning(plan) {
@@ -116,7 +133,7 @@ final class Supervisor {
             // They may have taken connections in the meantime: those are served to their end.
             for generation in started.values {
                 let service = RunningService(generation)
-                service.retire(handingOver: addresses)
+                service.retire()
                 retiring.append(service)
             }
             throw error
@@ -124,10 +141,10 @@ final class Supervisor {
         let names = Set(plans.map(\.name))
         for service in services {
             if let next = started.removeValue(forKey: service.name) {
-                service.replace(with: next, handingOver: addresses)
+                service.replace(with: next)
                 announce(next)
             } else if !names.contains(service.name) {
-                service.retire(handingOver: addresses)
+                service.retire()
                 logger.info("\(service.name) takes no more connections")
                 retiring.append(service)
             }
@@ -144,6 +161,16 @@ final class Supervisor {
         for service in services + retiring { service.watch(logger) }
         for service in retiring where service.hasEnded { sayEnd(of: service) }
         retiring.removeAll(where: \.hasEnded)
+        if liveness.isDue, (services + retiring).allSatisfy(\.answers) {
+            liveness.shown()
+            manager.say("WATCHDOG=1")
+        }
+    }
+
+    /// What the manager shows of the process.
+    private var status: String {
+        let names = services.map(\.name).joined(separator: ", ")
+        return services.count == 1 ? "serving \(names)" : "\(services.count) services: \(names)"
     }
 
     private func sayEnd(of service: RunningService) {
@@ -160,6 +187,7 @@ final class Supervisor {
     private func stop(because loss: Mishap?) throws {
         services += retiring
         retiring = []
+        manager.say("STOPPING=1", "STATUS=draining")
         for service in services { service.requestStop() }
         if !services.isEmpty { logger.info("draining; a second signal ends it now") }
         var mishap = loss
@@ -183,4 +211,20 @@ final class Supervisor {
     private func isCut(_ mishap: Mishap?) -> Bool {
         if case .cut = mishap { true } else { false }
     }
+}
+
+/// When the watchdog wants to hear again.
+private struct Liveness {
+    private let nanoseconds: UInt64?
+    private var nextAt: UInt64 = 0
+
+    /// - Parameter limit: of silence; nil where nobody watches.
+    init(withinNanoseconds limit: UInt64?) {
+        // sd_watchdog_enabled(3) recommends half of it.
+        nanoseconds = limit.map { $0 / 2 }
+    }
+
+    var isDue: Bool { nanoseconds != nil && Clock.monotonicNanoseconds() >= nextAt }
+
+    mutating func shown() { nextAt = Clock.monotonicNanoseconds() + (nanoseconds ?? 0) }
 }

@@ -74,7 +74,7 @@ struct HandoverTests {
         next.inherited = first.duplicateListeners(on: [anyPort])
         let second = try WorkerGroup(next) { _ in EchoService() }
         #expect(second.addresses == first.addresses)
-        first.requestRetirement(handingOver: [anyPort])
+        first.requestRetirement()
         Clock.sleep(nanoseconds: 300 * .nanosecondsPerMillisecond)
         visitors.stop()
         #expect(failed.total == 0)
@@ -107,7 +107,7 @@ struct HandoverTests {
         let anyPort = try SocketAddress(parsing: "127.0.0.1:0")
         let group = try WorkerGroup(plan((backend, 1), anyPort)) { _ in EchoService() }
         let clients = try (0..<50).map { _ in try TestClient(group.addresses[0]) }
-        group.requestRetirement(handingOver: [])
+        group.requestRetirement()
         for client in clients {
             #expect(try echoes(client, 3))
             client.finish()
@@ -125,7 +125,7 @@ struct HandoverTests {
         let group = try WorkerGroup(plan((backend, 1), anyPort)) { _ in EchoService() }
         let client = try TestClient(group.addresses[0])
         #expect(try echoes(client, 4))
-        group.requestRetirement(handingOver: [])
+        group.requestRetirement()
         #expect(try echoes(client, 5))
         group.requestStop()
         #expect(try client.receiveToEnd() == [], "FIN, not RST")

@@ -45,6 +45,11 @@ static inline int64_t clinux_monotonic_nanoseconds(void) {
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/// Sends a datagram to a Unix socket, whose path is abstract where it begins with `@` (unix(7)).
+/// Returns 0 or -errno.
+int clinux_send_datagram(const char *path, const char *bytes, size_t count);
+/// Has a descriptor closed on exec. Returns 0 or -errno.
+int clinux_close_on_exec(int fd);
 /// Another descriptor of the same file, or -errno (F_DUPFD_CLOEXEC, fcntl(2)).
 int clinux_duplicate(int fd);
 static inline int clinux_close(int fd) { return close(fd) < 0 ? -errno : 0; }

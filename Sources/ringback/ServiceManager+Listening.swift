@@ -1,0 +1,24 @@
+// The sockets that a service manager handed over, as listeners: by the address they listen on, or
+// by the name that their unit gives them.
+
+import Engine
+import Net
+import Options
+
+extension ServiceManager {
+    /// All that have an address of IP, those of one address together.
+    ///
+    /// - Parameter name: what their unit calls them; nil for any.
+    func listeningSockets(named name: String? = nil) -> [ListeningSockets] {
+        var found: [(address: SocketAddress, descriptors: [Descriptor])] = []
+        for socket in sockets where name == nil || socket.name == name {
+            guard let address = socket.descriptor.localAddress else { continue }
+            if let place = found.firstIndex(where: { $0.address == address }) {
+                found[place].descriptors.append(socket.descriptor)
+            } else {
+                found.append((address, [socket.descriptor]))
+            }
+        }
+        return found.map { ListeningSockets(address: $0.address, descriptors: $0.descriptors) }
+    }
+}

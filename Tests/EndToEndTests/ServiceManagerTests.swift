@@ -1,0 +1,143 @@
+// The service under a manager such as systemd: it says how it is, and goes on with sockets that the
+// manager listens on already. A few lines of Python and a socket of the test stand in for it.
+
+import Foundation
+import Net
+import Support
+import Testing
+
+@Suite(.serialized, .enabled(if: Place.hasBinaries), .timeLimit(.minutes(1)))
+struct ServiceManagerTests {
+    /// Starts the service by a shell that hands over a listening socket as descriptor 3.
+    private func activated(_ names: String, _ arguments: String...) throws -> (Program, UInt16) {
+        let port = UInt16.random(in: 20000..<30000)
+        let script = """
+            import os, socket, sys
+            listener = socket.socket()
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", \(port)))
+            listener.listen(16)
+            early = socket.create_connection(("127.0.0.1", \(port)))
+            os.dup2(listener.fileno(), 3)
+            os.set_inheritable(3, True)
+            os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+            os.environ["LISTEN_FDNAMES"] = "\(names)"
+            os.execvp(sys.argv[1], sys.argv[1:])
+            """
+        let command = ["python3", "-c", script, "ringback", "echo"] + arguments
+        return (try Program(command), port)
+    }
+
+    private func waitForLine(_ program: Program, _ part: String) throws {
+        let deadline = Date().addingTimeInterval(10)
+        while !program.errorsSoFar.contains(part) {
+            try #require(Date() < deadline, "\(program.errorsSoFar)")
+            usleep(5000)
+        }
+    }
+
+    @Test(arguments: ["uring", "epoll"])
+    func goesOnWithASocketByName(_ backend: String) throws {
+        let (program, port) = try activated(
+            "greet",
+            "--backend",
+            backend,
+            "--workers",
+            "2",
+            "--listen",
+            "systemd:greet"
+        )
+        try waitForLine(program, "echo on 127.0.0.1:\(port)")
+        for value in UInt8(0)..<10 {
+            let client = try TestClient(SocketAddress(parsing: "127.0.0.1:\(port)"))
+            try client.send([value])
+            #expect(try client.receive(exactly: 1) == [value])
+            client.finish()
+        }
+        program.signal(SIGTERM)
+        let ended = try program.wait()
+        #expect(ended.status == 0)
+        // The one that was in the queue before the service ran is among them.
+        #expect(ended.errors.contains("accepted=11 "))
+    }
+
+    @Test func goesOnWithASocketByAddress() throws {
+        let (program, port) = try activated("whatever", "--listen", "127.0.0.1:8888")
+        try waitForLine(program, "no service listens on 127.0.0.1:\(port)")
+        program.signal(SIGTERM)
+        #expect(try program.wait().status == 0)
+    }
+
+    @Test func aNameThatWasNotHandedOverIsRefused() throws {
+        let (program, _) = try activated("greet", "--listen", "systemd:web")
+        let ended = try program.wait()
+        #expect(ended.status == 2)
+        #expect(ended.errors.contains("--listen systemd:web: no socket of that name"))
+    }
+
+    /// READY when it serves, WATCHDOG while its workers answer, STOPPING when it drains.
+    @Test func saysHowItIs() throws {
+        let folder = TemporaryFile()
+        let receiver = try Receiver(path: folder.path)
+        let server = try Server(
+            ["--workers", "1"],
+            environment: ["NOTIFY_SOCKET": folder.path, "WATCHDOG_USEC": "1000000"]
+        )
+        #expect(receiver.next() == "READY=1\nSTATUS=serving echo")
+        #expect(receiver.next() == "WATCHDOG=1")
+        #expect(receiver.next() == "WATCHDOG=1")
+        #expect(try server.stop().status == 0)
+        var last: String?
+        while let message = receiver.next(withinMilliseconds: 0) { last = message }
+        #expect(last == "STOPPING=1\nSTATUS=draining")
+    }
+
+    /// A worker that hangs is not called alive.
+    @Test func aWorkerThatHangsIsNotAlive() throws {
+        let folder = TemporaryFile()
+        let receiver = try Receiver(path: folder.path)
+        let server = try Server(
+            ["--workers", "1"],
+            environment: ["NOTIFY_SOCKET": folder.path, "WATCHDOG_USEC": "400000"]
+        )
+        #expect(receiver.next()?.hasPrefix("READY=1") == true)
+        #expect(receiver.next() == "WATCHDOG=1")
+        // A thread cannot be stopped alone; the whole process can, and then says nothing.
+        server.program.signal(SIGSTOP)
+        while receiver.next(withinMilliseconds: 0) != nil {}
+        #expect(receiver.next(withinMilliseconds: 700) == nil)
+        server.program.signal(SIGCONT)
+        #expect(receiver.next() == "WATCHDOG=1")
+        #expect(try server.stop().status == 0)
+    }
+}
+
+/// The manager's end of NOTIFY_SOCKET.
+private final class Receiver {
+    private let descriptor: Int32
+
+    init(path: String) throws {
+        unlink(path)
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(result == 0)
+    }
+
+    deinit { close(descriptor) }
+
+    /// The next message, or nil when none has come in time.
+    func next(withinMilliseconds timeout: Int32 = 5000) -> String? {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&entry, 1, timeout) == 1 else { return nil }
+        var bytes = [UInt8](repeating: 0, count: 1000)
+        let count = recv(descriptor, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+}
