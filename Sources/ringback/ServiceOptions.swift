@@ -116,14 +116,19 @@ struct ServerOptions: ParsableArguments {
         plan.policy = try connections.policy()
         plan.recordsConnections = accessLog != nil
         plan.registersFiles = connections.registeredFiles
-        do {
-            plan.listeners = try listen.map {
-                try connections.listener(try SocketAddress(parsing: $0))
-            }
-        } catch let error as AddressError {
-            throw Failure(.usage, "\(error)")
-        }
+        plan.listeners = try listen.map(listener)
         return plan
+    }
+
+    /// The listener of an address.
+    func listener(_ text: String) throws -> ListenOptions {
+        let address: SocketAddress
+        do throws(AddressError) {
+            address = try SocketAddress(parsing: text)
+        } catch {
+            throw Failure(.usage, "--listen: \(error)")
+        }
+        return try connections.listener(address)
     }
 }
 
