@@ -43,6 +43,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         .systemLibrary(
@@ -84,6 +85,14 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "Configuration",
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "Doctor",
             dependencies: ["Engine", "Measure", "Net", "URing"],
             swiftSettings: strict
@@ -91,7 +100,7 @@ let package = Package(
         .executableTarget(
             name: "ringback",
             dependencies: [
-                "Doctor", "Services", "Relay", "Engine", "Net", "Options",
+                "Configuration", "Doctor", "Services", "Relay", "Engine", "Net", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -174,6 +183,14 @@ let package = Package(
         .testTarget(
             name: "DoctorTests",
             dependencies: ["Doctor", "URing"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ConfigurationTests",
+            dependencies: [
+                "Configuration", "Support", "ringback",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),

@@ -37,11 +37,17 @@ public struct Failure: Error {
 /// Runs commands.
 public enum CommandRunner {
     /// Parses the command line, runs the command, and ends the process.
-    public static func run<Command: ParsableCommand>(_ type: Command.Type) -> Never {
+    ///
+    /// - Parameter complete: adds to the arguments what is said elsewhere.
+    public static func run<Command: ParsableCommand>(
+        _ type: Command.Type,
+        completing complete: ([String]) throws -> [String] = { $0 }
+    ) -> Never {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         let name = type.configuration.commandName ?? "ringback"
         do {
-            var command = try type.parseAsRoot()
+            let arguments = try complete(Array(CommandLine.arguments.dropFirst()))
+            var command = try type.parseAsRoot(arguments)
             try command.run()
             exit(ExitStatus.done.rawValue)
         } catch let failure as Failure {

@@ -147,6 +147,21 @@ public enum DescriptorRoom {
         try raise(to: count + others)
     }
 
+    /// Raises the soft limit for several services together.
+    ///
+    /// - Parameter needs: the descriptors of each.
+    public static func prepare(for needs: [Int]) throws {
+        let (sum, limit) = (needs.reduce(reserve, +), DescriptorLimit.current().hard)
+        guard sum <= limit else {
+            throw Failure(
+                .usage,
+                "the services together may need \(sum) descriptors, but the limit is \(limit) "
+                    + "(ulimit -Hn); give them fewer --max-connections"
+            )
+        }
+        try raise(to: sum)
+    }
+
     /// Raises the soft limit, which bounds the table of each ring as well, for a number of
     /// registered files.
     public static func prepare(forRegisteredFiles count: Int) throws {

@@ -33,7 +33,8 @@ struct EchoCommand: ParsableCommand {
     /// - Parameter arguments: what the options were parsed from.
     func plan(name: String, arguments: [String] = []) throws -> ServicePlan {
         let chosen = try server.backend.resolve()
-        let group = try server.makePlan(chosen.backend, name: name)
+        var group = try server.makePlan(chosen.backend, name: name)
+        group.listeners = try server.listeners()
         return ServicePlan(name: name, arguments: arguments, server, group, chosen) {
             (group) throws(StartFailure) in
             try WorkerGroup(group) { _ in EchoService() }

@@ -52,6 +52,7 @@ struct RelayCommand: ParsableCommand {
     func plan(name: String, arguments: [String] = []) throws -> ServicePlan {
         let chosen = try server.backend.resolve()
         var group = try server.makePlan(chosen.backend, name: name, slotsEach: 2)
+        group.listeners = try server.listeners()
         group.policy.connectNanoseconds = upstreams.connectTimeout.nanoseconds
         group.policy.finishesQuiet = false
         let check = try checks.check()

@@ -43,6 +43,23 @@ struct UpstreamChoice: ParsableArguments {
 
     /// The upstreams, resolved.
     func makeSet(listeners: [SocketAddress]) throws -> UpstreamSet {
+        let options = try parsed()
+        let addresses = try options.map { try resolve($0, listeners) }
+        var ejection = EjectionPolicy()
+        ejection.failuresMax = maxFails
+        ejection.firstNanoseconds = failTimeout.nanoseconds
+        return UpstreamSet(options, addresses: addresses, balance: balance, ejection: ejection)
+    }
+
+    /// Refuses what can be refused without asking for a name.
+    func check(listeners: [SocketAddress]) throws {
+        for upstream in try parsed()
+        where SocketAddress(host: upstream.host, port: upstream.port) != nil {
+            _ = try resolve(upstream, listeners)
+        }
+    }
+
+    private func parsed() throws -> [UpstreamOptions] {
         guard !to.isEmpty else { throw Failure(.usage, "--to is missing: where to relay to") }
         guard to.count <= UpstreamSet.countMax else {
             throw Failure(.usage, "at most \(UpstreamSet.countMax) upstreams, not \(to.count)")
@@ -53,17 +70,7 @@ struct UpstreamChoice: ParsableArguments {
         guard (0...1_000_000).contains(maxFails) else {
             throw Failure(.usage, "--max-fails must be from 0 to 1000000, not \(maxFails)")
         }
-        var options: [UpstreamOptions] = []
-        var addresses: [[SocketAddress]] = []
-        for text in to {
-            let upstream = try parse(text)
-            options.append(upstream)
-            addresses.append(try resolve(upstream, listeners))
-        }
-        var ejection = EjectionPolicy()
-        ejection.failuresMax = maxFails
-        ejection.firstNanoseconds = failTimeout.nanoseconds
-        return UpstreamSet(options, addresses: addresses, balance: balance, ejection: ejection)
+        return try to.map(parse)
     }
 
     private func parse(_ text: String) throws -> UpstreamOptions {

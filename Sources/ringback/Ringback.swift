@@ -9,8 +9,13 @@ struct Ringback: ParsableCommand {
         commandName: "ringback",
         abstract: "A TCP echo and relay service on io_uring, with an epoll backend of equal rank.",
         version: "0.1.0",
-        subcommands: [EchoCommand.self, RelayCommand.self, DoctorCommand.self]
+        subcommands: [
+            EchoCommand.self, RelayCommand.self, ServeCommand.self, CheckCommand.self, ConfigCommand.self,
+            DoctorCommand.self,
+        ]
     )
 
-    static func main() { CommandRunner.run(Ringback.self) }
+    static func main() {
+        CommandRunner.run(Ringback.self, completing: ServiceConfiguration.arguments)
+    }
 }

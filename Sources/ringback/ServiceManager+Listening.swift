@@ -6,6 +6,12 @@ import Net
 import Options
 
 extension ServiceManager {
+    /// The name in `systemd:NAME`; nil where a text is an address.
+    static func name(in text: String) -> String? {
+        let prefix = "systemd:"
+        return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : nil
+    }
+
     /// All that have an address of IP, those of one address together.
     ///
     /// - Parameter name: what their unit calls them; nil for any.

@@ -119,29 +119,33 @@ struct ServerOptions: ParsableArguments {
         plan.policy = try connections.policy()
         plan.recordsConnections = accessLog != nil
         plan.registersFiles = connections.registeredFiles
-        do {
-            plan.listeners = try listen.flatMap(addresses(of:)).map {
-                try connections.listener($0)
-            }
-        } catch let error as AddressError {
-            throw Failure(.usage, "\(error)")
-        }
         return plan
     }
 
-    /// Where a `--listen` is to listen: `systemd:NAME` stands for the sockets that the service
+    /// Everywhere that the service is to listen.
+    func listeners() throws -> [ListenOptions] { try listen.flatMap(listeners(of:)) }
+
+    /// Where one `--listen` is to listen: `systemd:NAME` stands for the sockets that the service
     /// manager calls so.
-    private func addresses(of text: String) throws -> [SocketAddress] {
-        guard text.hasPrefix("systemd:") else { return [try SocketAddress(parsing: text)] }
-        let named = ServiceManager.current.listeningSockets(named: String(text.dropFirst(8)))
-        guard !named.isEmpty else {
+    func listeners(of text: String) throws -> [ListenOptions] {
+        guard let name = ServiceManager.name(in: text) else {
+            let address: SocketAddress
+            do throws(AddressError) {
+                address = try SocketAddress(parsing: text)
+            } catch {
+                throw Failure(.usage, "--listen: \(error)")
+            }
+            return [try connections.listener(address)]
+        }
+        let sockets = ServiceManager.current.listeningSockets(named: name)
+        guard !sockets.isEmpty else {
             throw Failure(
                 .usage,
                 "--listen \(text): no socket of that name was handed over (systemd.socket(5), "
                     + "FileDescriptorName=)"
             )
         }
-        return named.map(\.address)
+        return try sockets.map { try connections.listener($0.address) }
     }
 }
 

@@ -57,6 +57,13 @@ struct ServicePlan {
         name == other.name && arguments == other.arguments
     }
 
+    /// Descriptors that its connections and pipes may come to be.
+    var descriptors: Int {
+        let connections = group.registersFiles ? 0 : group.limits.connectionsMax
+        // A pipe has two ends.
+        return group.workerCount * (connections + 2 * group.limits.pipeCount)
+    }
+
     /// What it says once it runs.
     func announcement(_ addresses: [SocketAddress]) -> String {
         let places = addresses.map(\.description).joined(separator: ", ")

@@ -72,7 +72,12 @@ struct TidyTests {
     @Test func onlyURingAndNetImportC() {
         let others = core.filter { !["URing", "Net"].contains($0) }
         let pattern = /^\s*(?:public |internal |package )?import (?:CURing|CLinux|CLiburing)/
-        #expect(places(in: others + ["Options", "ringback", "ringload"], matching: pattern) == [])
+        #expect(
+            places(
+                in: others + ["Options", "Configuration", "ringback", "ringload"],
+                matching: pattern
+            ) == []
+        )
     }
 
     @Test func theCoreDoesWithoutFoundation() {
@@ -83,6 +88,10 @@ struct TidyTests {
         let pattern = /import (?:ArgumentParser|Logging|Histogram)/
         let below = ["URing", "Net", "Engine", "Services"]
         #expect(places(in: below, matching: pattern) == [])
+        let readers = SourceFile.swift.flatMap {
+            $0.places(matching: /^\s*(?:public )?import Yams/)
+        }
+        #expect(readers.allSatisfy { $0.hasPrefix("Sources/Configuration/Document.swift:") })
     }
 
     @Test func dependenciesPointDown() {
@@ -98,7 +107,14 @@ struct TidyTests {
             places(in: ["Report"], matching: /import (?:URing|Net|Engine|Services|Options|Conform)/)
                 == []
         )
-        #expect(places(in: core, matching: /import Report/) == [])
+        #expect(places(in: core, matching: /import (?:Report|Configuration)/) == [])
+        // A configuration is of options, whatever they are of.
+        #expect(
+            places(
+                in: ["Configuration"],
+                matching: /import (?:Net|URing|Engine|Services|Relay|Options|Logging)/
+            ) == []
+        )
         #expect(places(in: ["Services", "Load"], matching: /import (?:URing|Options)/) == [])
     }
 
