@@ -10,7 +10,8 @@ struct Ringback: ParsableCommand {
         abstract: "A TCP echo and relay service on io_uring, with an epoll backend of equal rank.",
         version: "0.1.0",
         subcommands: [
-            EchoCommand.self, RelayCommand.self, ServeCommand.self, CheckCommand.self, ConfigCommand.self,
+            EchoCommand.self, RelayCommand.self, ServeCommand.self, CheckCommand.self,
+            ConfigCommand.self,
             DoctorCommand.self,
         ]
     )

@@ -1,4 +1,4 @@
-// ringback serve: the services of a configuration file, in one process, and the same anew at SIGHUP.
+// ringback serve: the services of a configuration file in one process, and anew at SIGHUP.
 
 import ArgumentParser
 import Configuration
@@ -16,14 +16,14 @@ struct ServeCommand: ParsableCommand {
               ringback serve --config /etc/ringback/ringback.yaml
               ringback serve --config ringback.yaml --idle-timeout 5m
 
-            An option behind the file is for every service that has it, and counts for more than the
-            environment (RINGBACK_IDLE_TIMEOUT), which counts for more than the file. `ringback check`
-            says what is wrong with a file, `ringback config` what is in force.
+            An option behind the file is for every service that has it, and counts for more than
+            the environment (RINGBACK_IDLE_TIMEOUT), which counts for more than the file.
+            `ringback check` says what is wrong with a file, `ringback config` what is in force.
 
-            SIGHUP reads the file again. Services whose settings have changed go on with new workers,
-            which take over the listeners, while the old ones keep their connections until they end;
-            services that are gone take no more connections. Where something is wrong, everything
-            stays as it was, and a line says what.
+            SIGHUP reads the file again. Services whose settings have changed go on with new
+            workers, which take over the listeners, while the old ones keep their connections
+            until they end; services that are gone take no more connections. Where something is
+            wrong, everything stays as it was, and a line says what.
 
             \(ServicePlan.stopping)
             """

@@ -8,7 +8,10 @@ import Testing
 struct BadInputTests {
     @Test(arguments: [
         (["ringback", "echo", "--colour"], "Unknown option '--colour'"),
-        (["ringback", "serve"], "serve"),
+        (["ringback", "server"], "server"),
+        (["ringback", "serve"], "Missing expected argument '--config"),
+        (["ringback", "echo", "--listen", "systemd:web"], "no socket of that name"),
+        (["ringback", "echo", "--send-buffer", "3G"], "--send-buffer must be at most 1 GiB"),
         (["ringback", "echo", "--listen", "127.0.0.1"], "has no port"),
         (["ringback", "echo", "--listen", "::1:80"], "needs brackets"),
         (["ringback", "echo", "--listen", "nowhere:80"], "has no IPv4 or IPv6 address"),
