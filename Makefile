@@ -62,7 +62,12 @@ $(SUPPORT)/go-echo: Tests/Support/go-echo/main.go | setup
 
 test: build codegen unit ## Build, and run every test
 
-unit: setup debug $(SUPPORT)/allocation-counter.so $(SUPPORT)/go-echo ## Run the tests (TEST=name runs some of them)
+.PHONY: deploy-tools
+# Schemas and programs that judge what is in deploy/.
+deploy-tools: setup
+	@scripts/deploy-tools.sh
+
+unit: setup debug deploy-tools $(SUPPORT)/allocation-counter.so $(SUPPORT)/go-echo ## Run the tests (TEST=name runs some of them)
 	swift test --no-parallel $(if $(TEST),--filter '$(TEST)',--skip SoakTests)
 
 test-slow: build debug ## Run the long bars of the reliability table, as CI does

@@ -187,6 +187,12 @@ let package = Package(
             dependencies: ["Engine", "Net", "Support"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "DeployTests",
+            dependencies: ["Support"],
+            exclude: ["servicemonitor.schema.json"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),
         .testTarget(
             name: "FuzzTests",
