@@ -60,9 +60,20 @@ $(SUPPORT)/go-echo: Tests/Support/go-echo/main.go | setup
 	GO111MODULE=off GOFLAGS= GOPATH=$(abspath $(SUPPORT)/go) GOCACHE=$(abspath $(SUPPORT)/go-cache) \
 		CGO_ENABLED=0 go build -o $@ $<
 
-test: build codegen unit ## Build, and run every test
+test: build codegen deb unit ## Build, and run every test
 
-unit: setup debug $(SUPPORT)/allocation-counter.so $(SUPPORT)/go-echo ## Run the tests (TEST=name runs some of them)
+.PHONY: static deb deploy-tools
+static: setup ## Build release executables that need no library but the C library
+	@scripts/static.sh
+
+deb: static deploy-tools ## Make the Debian package
+	@scripts/deb.sh
+
+# Schemas and programs that judge what is in deploy/.
+deploy-tools: setup
+	@scripts/deploy-tools.sh
+
+unit: setup debug deploy-tools $(SUPPORT)/allocation-counter.so $(SUPPORT)/go-echo ## Run the tests (TEST=name runs some of them)
 	swift test --no-parallel $(if $(TEST),--filter '$(TEST)',--skip SoakTests)
 
 test-slow: build debug ## Run the long bars of the reliability table, as CI does

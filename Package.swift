@@ -204,6 +204,12 @@ let package = Package(
             dependencies: ["Engine", "Net", "Support"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "DeployTests",
+            dependencies: ["Support"],
+            exclude: ["servicemonitor.schema.json"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),
         .testTarget(
             name: "FuzzTests",

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, without asking; with `relays` those of the relays that
-# ours is compared with. Says plainly what to do where it may not install.
+# ours is compared with, with `deploy` those that make and check what is in deploy/. Says plainly what to do
+# where it may not install.
 set -euo pipefail
 
 # command or file that shows the package is there : package
@@ -33,6 +34,16 @@ if [[ ${1:-} == relays ]]; then
         printf '#!/bin/sh\nexit 101\n' >"$policy"
         chmod +x "$policy"
     fi
+elif [[ ${1:-} == deploy ]]; then
+    needs=(
+        "dpkg-shlibdeps:dpkg-dev"
+        "objdump:binutils"
+        "systemd-analyze:systemd"
+        "lintian:lintian"
+        "man:man-db"
+        "col:bsdextrautils"
+        "/usr/share/doc/python3-venv:python3-venv"
+    )
 fi
 
 missing=()

@@ -96,12 +96,9 @@ public struct Checkup: Sendable {
         )
     }
 
-    /// Rings are 64 bytes a submission and 16 a completion.
     private var lockedMemory: Finding? {
         guard let most = host.lockedBytesMax else { return .fine("locked memory", "no limit") }
-        let limits = Limits(connectionsMax: connectionsPerWorker)
-        let ring = limits.submissionEntries * 64 + limits.completionEntries * 16
-        let needed = ring * purpose.workers
+        let needed = lockedBytesNeeded
         let found = "\(most / 1024) KiB"
         guard most < needed else { return .fine("locked memory", found) }
         return .trouble(
@@ -115,14 +112,25 @@ public struct Checkup: Sendable {
         )
     }
 
+    /// Rings are 64 bytes a submission and 16 a completion.
+    var lockedBytesNeeded: Int {
+        let limits = Limits(connectionsMax: connectionsPerWorker)
+        let ring = limits.submissionEntries * 64 + limits.completionEntries * 16
+        return ring * purpose.workers
+    }
+
     private var connectionsPerWorker: Int {
         (purpose.connections - 1) / purpose.workers + 1
     }
 
     // ---- limits ----
 
+    var descriptorsNeeded: Int {
+        purpose.connections * purpose.slotsPerClient + purpose.otherDescriptors
+    }
+
     private var descriptors: Finding {
-        let needed = purpose.connections * purpose.slotsPerClient + purpose.otherDescriptors
+        let needed = descriptorsNeeded
         let found = "\(host.descriptorsMax)"
         guard host.descriptorsMax < needed else { return .fine("descriptors", found) }
         return .trouble(

@@ -15,9 +15,14 @@ struct DoctorCommand: ParsableCommand {
               ringback doctor
               ringback doctor --max-connections 50000 --relay
               ringback doctor --json | jq '.[] | select(.verdict != "fine")'
+              ringback doctor --write-seccomp /var/lib/kubelet/seccomp/ringback.json
+              ringback doctor --write-systemd \\
+                /etc/systemd/system/ringback.service.d/host.conf
 
-            Nothing is changed. Run it as the user and in the container of the service: most of what
-            it looks at differs between them. Each chapter that it names is one of Tuning.md.
+            With --write-... it writes what lets the service run as asked, and says nothing of the
+            host; otherwise nothing is changed. Run it as the user and in the container of the
+            service: most of what it looks at differs between them. Each chapter that it names is
+            one of Tuning.md.
 
             Exit status: 0 all is fine, 3 something costs, 1 something keeps the service from
             running as asked, 2 bad arguments.
@@ -39,6 +44,9 @@ struct DoctorCommand: ParsableCommand {
     @Flag(help: "Write the findings as JSON.")
     var json = false
 
+    @OptionGroup(title: "Files for the service's surroundings")
+    var files: WriteOptions
+
     func run() throws {
         guard maxConnections >= 1 else {
             throw Failure(.usage, "--max-connections must be at least 1, not \(maxConnections)")
@@ -51,7 +59,9 @@ struct DoctorCommand: ParsableCommand {
             workers: workerCount,
             demandsUring: backend == .uring
         )
-        let findings = Checkup(HostReading.read(), for: purpose).findings
+        let checkup = Checkup(HostReading.read(), for: purpose)
+        guard try !files.write(checkup) else { return }
+        let findings = checkup.findings
         print(json ? try DoctorCommand.encoded(findings) : Prescription.text(findings))
         switch Prescription.verdict(findings) {
         case .fine: return

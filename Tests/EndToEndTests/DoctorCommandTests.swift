@@ -61,4 +61,49 @@ struct DoctorCommandTests {
         #expect(ended.status == 2)
         #expect(ended.errors.contains("--max-connections must be at least 1"))
     }
+
+    @Test func writesTheProfileOnceUnlessForced() throws {
+        let file = TemporaryFile()
+        let first = try Program.run("ringback", "doctor", "--write-seccomp", file.path)
+        #expect(first.status == 1)
+        #expect(first.errors.contains("'\(file.path)' is there already; --force writes over it"))
+        #expect(file.text == "")
+
+        let forced = try Program.run(
+            "ringback",
+            "doctor",
+            "--write-seccomp",
+            file.path,
+            "--force"
+        )
+        #expect(forced.status == 0 && forced.output == "" && forced.errors == "")
+        let written = try String(contentsOfFile: file.path, encoding: .utf8)
+        let profile = Place.root + "/deploy/seccomp/ringback.json"
+        #expect(try written == String(contentsOfFile: profile, encoding: .utf8))
+    }
+
+    @Test func saysWhatItCannotWrite() throws {
+        let ended = try Program.run("ringback", "doctor", "--write-systemd", "/nowhere/a.conf")
+        #expect(ended.status == 1)
+        #expect(ended.errorLines.count == 1)
+        #expect(ended.errors.contains("'/nowhere/a.conf': No such file or directory"))
+    }
+
+    /// On stdout, with the limits that the options ask for.
+    @Test func theDropInFollowsTheOptions() throws {
+        let ended = try Program.run(
+            "ringback",
+            "doctor",
+            "--write-systemd",
+            "-",
+            "--max-connections",
+            "50000",
+            "--relay",
+            "--workers",
+            "1"
+        )
+        #expect(ended.status == 0)
+        #expect(ended.output.contains("\n[Service]\nLimitNOFILE=100160\n"))
+        #expect(ended.output.contains("\nSystemCallFilter="))
+    }
 }
