@@ -88,6 +88,7 @@ let package = Package(
             dependencies: ["Engine", "Measure", "Net", "URing"],
             swiftSettings: strict
         ),
+        .target(name: "Admin", dependencies: ["Engine", "Measure", "Net"], swiftSettings: strict),
         .executableTarget(
             name: "ringback",
             dependencies: [
@@ -174,6 +175,11 @@ let package = Package(
         .testTarget(
             name: "DoctorTests",
             dependencies: ["Doctor", "URing"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AdminTests",
+            dependencies: ["Admin", "Engine", "Net", "Support"],
             swiftSettings: strict
         ),
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),

@@ -72,7 +72,8 @@ struct TidyTests {
     @Test func onlyURingAndNetImportC() {
         let others = core.filter { !["URing", "Net"].contains($0) }
         let pattern = /^\s*(?:public |internal |package )?import (?:CURing|CLinux|CLiburing)/
-        #expect(places(in: others + ["Options", "ringback", "ringload"], matching: pattern) == [])
+        let above = ["Admin", "Options", "ringback", "ringload"]
+        #expect(places(in: others + above, matching: pattern) == [])
     }
 
     @Test func theCoreDoesWithoutFoundation() {
@@ -81,7 +82,7 @@ struct TidyTests {
 
     @Test func theEngineKnowsNoPackage() {
         let pattern = /import (?:ArgumentParser|Logging|Histogram)/
-        let below = ["URing", "Net", "Engine", "Services"]
+        let below = ["URing", "Net", "Engine", "Services", "Admin"]
         #expect(places(in: below, matching: pattern) == [])
     }
 
@@ -98,12 +99,18 @@ struct TidyTests {
             places(in: ["Report"], matching: /import (?:URing|Net|Engine|Services|Options|Conform)/)
                 == []
         )
-        #expect(places(in: core, matching: /import Report/) == [])
+        #expect(
+            places(
+                in: ["Admin"],
+                matching: /import (?:URing|Services|Relay|Load|Options|Report|Conform|Doctor)/
+            ) == []
+        )
+        #expect(places(in: core + ["Options"], matching: /import (?:Report|Admin)/) == [])
         #expect(places(in: ["Services", "Load"], matching: /import (?:URing|Options)/) == [])
     }
 
     @Test func onlyExecutablesPrint() {
-        #expect(places(in: core, matching: /^\s*(?:debugPrint|print|fputs)\(/) == [])
+        #expect(places(in: core + ["Admin"], matching: /^\s*(?:debugPrint|print|fputs)\(/) == [])
     }
 
     @Test func linesFitIntoAHundredColumns() {
