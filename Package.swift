@@ -97,6 +97,7 @@ let package = Package(
             dependencies: ["Engine", "Measure", "Net", "URing"],
             swiftSettings: strict
         ),
+        .target(name: "Admin", dependencies: ["Engine", "Measure", "Net"], swiftSettings: strict),
         .executableTarget(
             name: "ringback",
             dependencies: [
@@ -191,6 +192,11 @@ let package = Package(
                 "Configuration", "Support", "ringback",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AdminTests",
+            dependencies: ["Admin", "Engine", "Net", "Support"],
             swiftSettings: strict
         ),
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),

@@ -20,6 +20,7 @@ needs=(
     "go:golang-go"
     "chromium:chromium"
     "/usr/share/fonts/truetype/dejavu:fonts-dejavu-core"
+    "promtool:prometheus"
 )
 if [[ ${1:-} == relays ]]; then
     needs=(
@@ -27,13 +28,6 @@ if [[ ${1:-} == relays ]]; then
         "nginx:nginx-light"
         "/usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream"
     )
-    # They are to be there, not to run: with this, Debian's packages start no service.
-    policy=/usr/sbin/policy-rc.d
-    if [[ ! -e $policy && -w ${policy%/*} ]]; then
-        trap 'rm -f "$policy"' EXIT
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod +x "$policy"
-    fi
 elif [[ ${1:-} == deploy ]]; then
     needs=(
         "dpkg-shlibdeps:dpkg-dev"
@@ -54,20 +48,28 @@ for need in "${needs[@]}"; do
 done
 ((${#missing[@]})) || exit 0
 
-install=(apt-get install -y -qq --no-install-recommends "${missing[@]}")
+as_root=()
 if [[ $(id -u) -ne 0 ]]; then
     if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        install=(sudo -n env DEBIAN_FRONTEND=noninteractive "${install[@]}")
-        update=(sudo -n apt-get update -qq)
+        as_root=(sudo -n)
     else
         echo "setup: ${missing[*]} missing and this user may not install; run as root:" >&2
         echo "  apt-get install ${missing[*]}" >&2
         exit 1
     fi
-else
-    export DEBIAN_FRONTEND=noninteractive
-    update=(apt-get update -qq)
 fi
+
+# They are to be there, not to run: with this, Debian's packages start no service.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy && -d ${policy%/*} ]]; then
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod +x "$policy"
+fi
+
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+install=("${apt[@]}" install -y --no-install-recommends "${missing[@]}")
+update=("${apt[@]}" update)
 echo "setup: installing ${missing[*]}" >&2
 "${install[@]}" >/dev/null 2>&1 || { "${update[@]}" && "${install[@]}" >/dev/null; } || {
     echo "setup: could not install ${missing[*]}; try: apt-get install ${missing[*]}" >&2

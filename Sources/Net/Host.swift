@@ -75,6 +75,14 @@ public final class Thread: Sendable {
     /// (PR_SET_TIMERSLACK, prctl(2)).
     public static func makeTimersExact() { clinux_exact_timers() }
 
+    /// Lets other threads go before the calling one where both want a CPU (setpriority(2); on Linux
+    /// each thread has a nice value of its own).
+    ///
+    /// - Parameter niceness: from 0, as usual, to 19, the last in the line.
+    public static func stepBack(niceness: Int32) {
+        setpriority(Int32(PRIO_PROCESS.rawValue), 0, niceness)
+    }
+
     /// The kernel's number of the calling thread (gettid(2)).
     public static var currentID: Int32 { clinux_thread_id() }
 }
