@@ -101,7 +101,8 @@ let package = Package(
         .executableTarget(
             name: "ringback",
             dependencies: [
-                "Configuration", "Doctor", "Services", "Relay", "Engine", "Net", "Options",
+                "Admin", "Configuration", "Doctor", "Services", "Relay", "Engine", "Net",
+                "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -20,7 +20,6 @@ needs=(
     "go:golang-go"
     "chromium:chromium"
     "/usr/share/fonts/truetype/dejavu:fonts-dejavu-core"
-    "promtool:prometheus"
 )
 if [[ ${1:-} == relays ]]; then
     needs=(

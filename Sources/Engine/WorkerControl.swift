@@ -12,6 +12,22 @@ public struct WorkerSnapshot: Sendable {
     public var connections = 0
     /// Buffers that held no bytes, offered to the kernel or not.
     public var buffersFree = 0
+
+    /// One that has done nothing, or what earlier workers did.
+    public init(counters: Counters = Counters()) { self.counters = counters }
+
+    init(counters: Counters, connections: Int, buffersFree: Int) {
+        self.counters = counters
+        self.connections = connections
+        self.buffersFree = buffersFree
+    }
+
+    /// Adds another worker's.
+    public mutating func add(_ other: WorkerSnapshot) {
+        counters.add(other.counters)
+        connections += other.connections
+        buffersFree += other.buffersFree
+    }
 }
 
 /// What other threads may say to a worker, and ask of it.

@@ -14,6 +14,9 @@ public enum Backend: String, Sendable, CaseIterable {
 public struct GroupPlan: Sendable {
     /// The kernel interface.
     public var backend: Backend
+    /// The last so many workers run on epoll whatever the others run on: for a comparison under
+    /// one load. At most as many as there are workers.
+    public var epollWorkerCount = 0
     /// Threads, each with a worker. At least 1.
     public var workerCount = 1
     /// The CPU of each worker, in turn; none are pinned where it is empty.
@@ -44,6 +47,11 @@ public struct GroupPlan: Sendable {
     public var refusedFlags: SetupFlags = []
     /// The name of the threads, at most 11 bytes.
     public var name = "worker"
+
+    /// What each worker runs on.
+    public var backends: [Backend] {
+        (0..<workerCount).map { $0 < workerCount - epollWorkerCount ? backend : .epoll }
+    }
 
     /// A plan for one worker that neither listens nor connects.
     public init(backend: Backend, limits: Limits) {
@@ -267,7 +275,7 @@ public final class WorkerGroup: Sendable {
                 queue: queue
             )
         }
-        switch plan.backend {
+        switch plan.backends[number] {
         case .uring:
             let driver = try UringDriver<KernelRing>(driverPlan, &state)
             return try run(driver, state, handler, plan, driverPlan, tools, journal)

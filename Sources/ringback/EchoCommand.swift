@@ -1,5 +1,6 @@
 // ringback echo: the options of the echo service, and its start.
 
+import Admin
 import ArgumentParser
 import Engine
 import Options
@@ -25,7 +26,7 @@ struct EchoCommand: ParsableCommand {
 
     func run() throws {
         try server.prepareProcess()
-        try Supervisor().run([plan(name: "echo")])
+        try Supervisor().run(ProcessSettings(services: [plan(name: "echo")]))
     }
 
     /// The service that the options ask for.
@@ -35,7 +36,7 @@ struct EchoCommand: ParsableCommand {
         let chosen = try server.backend.resolve()
         var group = try server.makePlan(chosen.backend, name: name)
         group.listeners = try server.listeners()
-        return ServicePlan(name: name, arguments: arguments, server, group, chosen) {
+        return ServicePlan(.echo, name: name, arguments: arguments, server, group, chosen) {
             (group) throws(StartFailure) in
             try WorkerGroup(group) { _ in EchoService() }
         }

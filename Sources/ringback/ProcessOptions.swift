@@ -1,7 +1,8 @@
 // The settings of the process, of which there is one however many services it runs.
 
+import Admin
 import ArgumentParser
-import Net
+import Options
 
 /// What a configuration file has at its top, beside its services.
 struct ProcessOptions: ParsableArguments {
@@ -15,7 +16,15 @@ struct ProcessOptions: ParsableArguments {
 
     /// What keeps the process from running, in lines that name the options concerned.
     var obstacles: [String] {
-        guard let admin else { return [] }
-        return Obstacles.lines(prefix: "--admin: ") { _ = try SocketAddress(parsing: admin) }
+        Obstacles.lines { _ = try adminAddress() }
+    }
+
+    /// Where that is.
+    func adminAddress() throws -> AdminAddress? {
+        do throws(AdminError) {
+            return try admin.map { text throws(AdminError) in try AdminAddress(parsing: text) }
+        } catch {
+            throw Failure(.usage, "--admin: \(error)")
+        }
     }
 }

@@ -1,5 +1,6 @@
 // ringback relay: the options of the relay, what may be wrong with them, and its start.
 
+import Admin
 import ArgumentParser
 import Engine
 import Net
@@ -43,7 +44,7 @@ struct RelayCommand: ParsableCommand {
 
     func run() throws {
         try server.prepareProcess()
-        try Supervisor().run([plan(name: "relay")])
+        try Supervisor().run(ProcessSettings(services: [plan(name: "relay")]))
     }
 
     /// The service that the options ask for.
@@ -61,7 +62,7 @@ struct RelayCommand: ParsableCommand {
 
         let counters = RelayCounters()
         let slots = group.limits.connectionsMax
-        var plan = ServicePlan(name: name, arguments: arguments, server, group, chosen) {
+        var plan = ServicePlan(.relay, name: name, arguments: arguments, server, group, chosen) {
             (group) throws(StartFailure) in
             try WorkerGroup(group) { _ in
                 RelayHandler(
@@ -73,7 +74,8 @@ struct RelayCommand: ParsableCommand {
             }
         }
         plan.purpose = " to " + set.upstreams.map(\.options.target).joined(separator: ", ")
-        plan.ownCounts = { counters.fields + UpstreamReport.fields(set) }
+        plan.ownCounts = { counters.fields.map { NamedCount($0.name, $0.value) } }
+        plan.upstreams = set
         plan.describe = { UpstreamReport.describe($0, set) }
         plan.whileRunning = { [checks] group, logger in
             try checks.keep(set, check, listeners: group.addresses, group, logger)

@@ -5,10 +5,12 @@ import Options
 
 @main
 struct Ringback: ParsableCommand {
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "ringback",
         abstract: "A TCP echo and relay service on io_uring, with an epoll backend of equal rank.",
-        version: "0.1.0",
+        version: version,
         subcommands: [
             EchoCommand.self, RelayCommand.self, ServeCommand.self, CheckCommand.self,
             ConfigCommand.self,

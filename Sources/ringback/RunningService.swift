@@ -93,15 +93,18 @@ final class RunningService {
     private(set) var current: Generation
     /// Those whose listeners have been taken over, while they have connections.
     private var earlier: [Generation] = []
-    /// What ended generations did.
-    private var past = Counters()
-    private var pastOwn: [String: UInt64] = [:]
+    /// For whoever wants to know.
+    let books: ServiceBooks
     private var acceptPause: Errno?
 
     /// How long a worker has for its answer.
     private static let answerNanoseconds: UInt64 = 100 * .nanosecondsPerMillisecond
 
-    init(_ first: Generation) { current = first }
+    init(_ first: Generation) {
+        current = first
+        books = ServiceBooks(name: first.plan.name, kind: first.plan.kind)
+        books.begin(ServiceBooks.Entry(first.plan, first.group))
+    }
 
     var name: String { current.plan.name }
     var generations: [Generation] { earlier + [current] }
@@ -110,6 +113,7 @@ final class RunningService {
 
     /// Has another generation go on.
     func replace(with next: Generation) {
+        books.begin(ServiceBooks.Entry(next.plan, next.group))
         current.group.requestRetirement()
         earlier.append(current)
         current = next
@@ -131,44 +135,21 @@ final class RunningService {
     /// What the main thread does from time to time.
     func watch(_ logger: Logger) {
         for generation in generations { generation.writeRecords() }
-        for generation in earlier where generation.group.hasEnded { add(generation) }
+        for generation in earlier where generation.group.hasEnded { end(generation) }
         earlier.removeAll { $0.group.hasEnded }
         reportPause(logger)
     }
 
     /// Waits for all workers to end, and says what they did.
     func join() -> StopReport {
-        for generation in generations { add(generation) }
-        return StopReport(past, backend: current.plan.group.backend, own: own([]))
+        let report = StopReport(books.reading)
+        for generation in generations { end(generation) }
+        return report
     }
 
-    /// What was done so far.
-    func report() -> StopReport {
-        var sum = past
-        for generation in generations {
-            for snapshot in generation.group.snapshots(withinNanoseconds: Self.answerNanoseconds) {
-                sum.add(snapshot.counters)
-            }
-        }
-        return StopReport(sum, backend: current.plan.group.backend, own: own(generations))
-    }
-
-    private func add(_ generation: Generation) {
+    private func end(_ generation: Generation) {
         generation.join()
-        for snapshot in generation.group.snapshots(withinNanoseconds: 0) {
-            past.add(snapshot.counters)
-        }
-        for count in generation.plan.ownCounts() { pastOwn[count.name, default: 0] += count.value }
-    }
-
-    /// The service's own counts: those of the past and those of some generations, in the order of
-    /// the newest's.
-    private func own(_ generations: [Generation]) -> [(name: String, value: UInt64)] {
-        var sums = pastOwn
-        for count in generations.flatMap({ $0.plan.ownCounts() }) {
-            sums[count.name, default: 0] += count.value
-        }
-        return current.plan.ownCounts().map { ($0.name, sums[$0.name] ?? 0) }
+        books.end(generation.group)
     }
 
     /// Says once that accepting pauses, and once that it goes on.

@@ -45,8 +45,8 @@ struct ServeCommand: ParsableCommand {
         let first = try read()
         guard let server = first.services.first?.command.server else { return }
         try server.prepareProcess()
-        let supervisor = Supervisor(reload: { try plans(try read()) })
-        try supervisor.run(try plans(first))
+        let supervisor = Supervisor(reload: { try settings(try read()) })
+        try supervisor.run(try settings(first))
     }
 
     private func read() throws -> ServiceConfiguration {
@@ -59,7 +59,7 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    private func plans(_ configuration: ServiceConfiguration) throws -> [ServicePlan] {
+    private func settings(_ configuration: ServiceConfiguration) throws -> ProcessSettings {
         let plans = try configuration.services.map { service in
             do {
                 return try service.plan()
@@ -68,7 +68,7 @@ struct ServeCommand: ParsableCommand {
             }
         }
         try DescriptorRoom.prepare(for: plans.map(\.descriptors))
-        return plans
+        return ProcessSettings(services: plans, admin: try configuration.process.adminAddress())
     }
 }
 

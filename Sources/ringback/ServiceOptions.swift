@@ -54,6 +54,9 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "How many workers: auto is one for each CPU.")
     var workers: WorkerCount = .auto
 
+    @Option(help: "How many of the workers run on epoll beside io_uring, to compare the two.")
+    var epollWorkers = 0
+
     @Flag(inversion: .prefixedNo, help: "Pin each worker to a CPU of its own.")
     var pin = true
 
@@ -113,6 +116,13 @@ struct ServerOptions: ParsableArguments {
 
         var plan = GroupPlan(backend: backend, limits: limits)
         plan.workerCount = workerCount
+        guard (0...workerCount).contains(epollWorkers) else {
+            throw Failure(.usage, "--epoll-workers must be from 0 to --workers, \(workerCount)")
+        }
+        guard epollWorkers == 0 || !connections.registeredFiles else {
+            throw Failure(.usage, "--registered-files needs io_uring for every worker")
+        }
+        plan.epollWorkerCount = epollWorkers
         plan.cpus = pin ? cpus : []
         plan.busyPolling = busyPoll.polling
         plan.name = name

@@ -1,15 +1,18 @@
 // ServicePlan: a service as its settings want it, before anything of it runs. Commands make it; a
 // `RunningService` starts it.
 
+import Admin
 import Engine
 import Logging
 import Net
 import Options
+import Relay
 
 /// What a service is to be.
 struct ServicePlan {
     /// The name in logs and metrics: that of the command, or the one in the configuration file.
     let name: String
+    let kind: ServiceKind
     /// What it was made from: the same arguments make the same service.
     let arguments: [String]
     let server: ServerOptions
@@ -20,13 +23,16 @@ struct ServicePlan {
     /// Fields of an access log line that are the service's own.
     var describe: (Remark) -> [AccessLog.Field] = { _ in [] }
     /// Counts of the service's own.
-    var ownCounts: () -> [(name: String, value: UInt64)] = { [] }
+    var ownCounts: @Sendable () -> [NamedCount] = { [] }
+    /// Where a relay connects to.
+    var upstreams: UpstreamSet?
     /// Starts its workers, with the handler of whoever makes the plan.
     let startWorkers: (GroupPlan) throws(StartFailure) -> WorkerGroup
     /// Called once the workers run; what it returns is called when they have ended.
     var whileRunning: (WorkerGroup, Logger) throws -> () -> Void = { _, _ in {} }
 
     init(
+        _ kind: ServiceKind,
         name: String,
         arguments: [String],
         _ server: ServerOptions,
@@ -34,6 +40,7 @@ struct ServicePlan {
         _ chosen: ChosenBackend,
         startWorkers: @escaping (GroupPlan) throws(StartFailure) -> WorkerGroup
     ) {
+        self.kind = kind
         self.name = name
         self.arguments = arguments
         self.server = server
@@ -68,8 +75,10 @@ struct ServicePlan {
     func announcement(_ addresses: [SocketAddress]) -> String {
         let places = addresses.map(\.description).joined(separator: ", ")
         let workers = group.workerCount == 1 ? "1 worker" : "\(group.workerCount) workers"
+        let onEpoll = group.backend == .epoll ? 0 : group.epollWorkerCount
         let first = addresses[0]
         return "\(name) on \(places)\(purpose) by \(chosen.explanation), \(workers)"
+            + (onEpoll == 0 ? "" : ", \(onEpoll) of them on epoll")
             + (group.cpus.isEmpty ? "" : ", pinned")
             + (group.registersFiles ? ", registered files" : "")
             + "; try: nc \(first.hostForPeople) \(first.port)"

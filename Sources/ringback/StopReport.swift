@@ -1,17 +1,23 @@
 // What the server says of its work: when it stops, and when it is asked (SIGUSR1).
 
+import Admin
 import Engine
 
-/// The counts of all workers in one line.
+/// The counts of all workers of a service in one line.
 struct StopReport {
     let line: String
 
-    /// - Parameter own: counts of the service's own.
-    init(_ sum: Counters, backend: Backend, own: [(name: String, value: UInt64)]) {
+    init(_ service: ServiceReading) {
+        let sum = service.workers.reduce(into: Counters()) { $0.add($1.counters) }
         var parts = Counters.fields.map { "\($0.name)=\(sum[keyPath: $0.path])" }
-        parts += own.map { "\($0.name)=\($0.value)" }
+        parts += service.counts.map { "\($0.name)=\($0.value)" }
+        // By the upstream's place: a name may have any form.
+        for (number, upstream) in service.upstreams.enumerated() {
+            parts += upstream.counts.map { "upstream\(number)_\($0.name)=\($0.value)" }
+        }
         // A turn is one io_uring_enter or one epoll_wait. Under load it serves many messages.
-        let name = backend == .uring ? "enters_per_receive" : "waits_per_receive"
+        let isUring = service.workers.contains { $0.backend == .uring }
+        let name = isUring ? "enters_per_receive" : "waits_per_receive"
         parts.append("\(name)=\(StopReport.ratio(sum.turns, sum.receives))")
         parts.append("ends: " + (sum.terminations.total == 0 ? "none" : sum.terminations.summary))
         line = parts.joined(separator: " ")

@@ -1,11 +1,19 @@
 // Supervisor: the main thread while services run. It waits for signals, writes the access logs, has
 // services follow their settings, and ends them.
 
+import Admin
 import Engine
 import Glibc
 import Logging
 import Net
 import Options
+
+/// What a process is to be.
+struct ProcessSettings {
+    var services: [ServicePlan]
+    /// Where it tells of itself; nil for nowhere.
+    var admin: AdminAddress?
+}
 
 /// The services of a process, from their start to their end.
 final class Supervisor {
@@ -13,7 +21,9 @@ final class Supervisor {
     /// Those that take no more connections, while they have some.
     private var retiring: [RunningService] = []
     /// Reads the settings anew; nil where they are on the command line.
-    private let reload: (() throws -> [ServicePlan])?
+    private let reload: (() throws -> ProcessSettings)?
+    private let books = ProcessBooks()
+    private var admin: AdminEndpoint?
     private let logger = Logger(label: "ringback")
     private let manager = ServiceManager.current
     /// Sockets that somebody else opened for the process, until a service takes them.
@@ -34,19 +44,21 @@ final class Supervisor {
     }
 
     /// - Parameter reload: reads the settings anew, for SIGHUP.
-    init(reload: (() throws -> [ServicePlan])? = nil) {
+    init(reload: (() throws -> ProcessSettings)? = nil) {
         self.reload = reload
         handedOver = manager.listeningSockets()
         liveness = Liveness(withinNanoseconds: manager.watchdogNanoseconds)
     }
 
     /// Serves until the process is to stop, or until a listener is lost; then drains.
-    func run(_ plans: [ServicePlan]) throws {
-        for plan in plans { try start(plan) }
+    func run(_ settings: ProcessSettings) throws {
+        admin = try settings.admin.map { try AdminEndpoint($0, books, logger) }
+        for plan in settings.services { try start(plan) }
         for sockets in handedOver {
             logger.warning("no service listens on \(sockets.address), which was handed over")
             sockets.close()
         }
+        noteServices(.serving)
         manager.say("READY=1", "STATUS=\(status)")
         while true {
             switch HeldSignals.ofService.wait(nanoseconds: interval) {
@@ -98,7 +110,7 @@ final class Supervisor {
                     logger.error("\((error as? Failure)?.message ?? "\(error)")")
                 }
             }
-            logger.info("\(service.name): \(service.report().line)")
+            logger.info("\(service.name): \(StopReport(service.books.reading).line)")
         }
     }
 
@@ -120,7 +132,9 @@ final class Supervisor {
         }
     }
 
-    private func follow(_ plans: [ServicePlan]) throws {
+    private func follow(_ settings: ProcessSettings) throws {
+        let plans = settings.services
+        let nextAdmin = try endpoint(at: settings.admin)
         var started: [String: Generation] = [:]
         do {
             for plan in plans where !isRunning(plan) {
@@ -136,6 +150,7 @@ final class Supervisor {
                 service.retire()
                 retiring.append(service)
             }
+            if nextAdmin !== admin { nextAdmin?.stop() }
             throw error
         }
         let names = Set(plans.map(\.name))
@@ -155,12 +170,32 @@ final class Supervisor {
             services.append(RunningService(generation))
             announce(generation)
         }
+        if nextAdmin !== admin { admin?.stop() }
+        admin = nextAdmin
+        noteServices(.serving)
+    }
+
+    /// The endpoint that there is, where its place has not changed.
+    private func endpoint(at address: AdminAddress?) throws -> AdminEndpoint? {
+        guard let address else { return nil }
+        if let admin, admin.address == address { return admin }
+        return try AdminEndpoint(address, books, logger)
+    }
+
+    /// Which services the admin endpoint tells of. Two of a name would be one to whoever reads it.
+    private func noteServices(_ phase: ProcessState) {
+        let names = Set(services.map(\.name))
+        let all = services + retiring.filter { !names.contains($0.name) }
+        books.set(phase, all.map(\.books))
     }
 
     private func watch() {
         for service in services + retiring { service.watch(logger) }
         for service in retiring where service.hasEnded { sayEnd(of: service) }
-        retiring.removeAll(where: \.hasEnded)
+        if retiring.contains(where: \.hasEnded) {
+            retiring.removeAll(where: \.hasEnded)
+            noteServices(.serving)
+        }
         if liveness.isDue, (services + retiring).allSatisfy(\.answers) {
             liveness.shown()
             manager.say("WATCHDOG=1")
@@ -187,6 +222,7 @@ final class Supervisor {
     private func stop(because loss: Mishap?) throws {
         services += retiring
         retiring = []
+        noteServices(.draining)
         manager.say("STOPPING=1", "STATUS=draining")
         for service in services { service.requestStop() }
         if !services.isEmpty { logger.info("draining; a second signal ends it now") }
@@ -200,6 +236,7 @@ final class Supervisor {
             watch()
         }
         for service in services { sayEnd(of: service) }
+        admin?.stop()
         switch mishap {
         case .cut(let signal): throw Failure(ExitStatus(signal: signal))
         case .lostListener(let error):

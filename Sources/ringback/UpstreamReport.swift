@@ -1,4 +1,4 @@
-// What the relay says of its upstreams: in each line of the access log, and when it stops.
+// What the relay says of its upstreams in each line of the access log.
 
 import Engine
 import Relay
@@ -17,12 +17,5 @@ enum UpstreamReport {
             ("ended_by", remark.endedBy.name, true),
             ("how", remark.termination.nameForEither, true),
         ]
-    }
-
-    /// The counts of every upstream, by its place on the command line.
-    static func fields(_ set: UpstreamSet) -> [(name: String, value: UInt64)] {
-        set.upstreams.enumerated().flatMap { number, upstream in
-            upstream.statistics.fields.map { ("upstream\(number)_\($0.name)", $0.value) }
-        }
     }
 }

@@ -107,16 +107,16 @@ struct PrometheusTextTests {
         }
     }
 
-    private static let hasPromtool =
-        (try? Program.shell("command -v promtool").status == 0) ?? false
+    private static let promtool = Place.root + "/.build-support/deploy-tools/bin/promtool"
+    private static let hasPromtool = FileManager.default.isExecutableFile(atPath: promtool)
 
-    @Test(.enabled(if: hasPromtool, "promtool is not installed; scripts/setup.sh installs it"))
+    @Test(.enabled(if: hasPromtool, "promtool is not there; `make deploy-tools` brings it"))
     func prometheusHasNothingToSayAgainstIt() throws {
         var reading = ProcessReading.made()
         reading.services[1].name = "a \"quoted\" \\ name"
         let file = TemporaryFile()
         file.handle.write(Data(PrometheusText.render(reading).utf8))
-        let ended = try Program.shell("promtool check metrics <'\(file.path)'")
+        let ended = try Program.shell("\(Self.promtool) check metrics <'\(file.path)'")
         #expect(ended.status == 0 && ended.errors == "", "\(ended.output)\(ended.errors)")
     }
 }

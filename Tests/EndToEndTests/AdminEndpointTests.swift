@@ -1,0 +1,177 @@
+// The admin endpoint of a service that runs: what it says is what happened, and it says so too when
+// the service drains, has no descriptors left, or has been reloaded.
+
+import Foundation
+import Net
+import Support
+import Testing
+
+@Suite(.serialized, .enabled(if: Place.hasBinaries), .timeLimit(.minutes(2)))
+struct AdminEndpointTests {
+    /// `ringback serve` with an admin endpoint.
+    private final class Served {
+        let program: Program
+        let file = TemporaryFile()
+        let port = UInt16.random(in: 20000..<25000)
+        let adminPort: UInt16
+
+        init(_ more: String = "", wrapper: [String] = []) throws {
+            adminPort = port + 5000
+            try Self.write(file, port, adminPort, more)
+            program = try Program(wrapper + ["ringback", "serve", "--config", file.path])
+            try waitFor("try: nc")
+        }
+
+        private static func write(
+            _ file: TemporaryFile,
+            _ port: UInt16,
+            _ adminPort: UInt16,
+            _ more: String
+        ) throws {
+            let text =
+                "admin: 127.0.0.1:\(adminPort)\nservices:\n  greet:\n    type: echo\n"
+                + "    listen: 127.0.0.1:\(port)\n    workers: 2\n    pin: false\n" + more
+            try text.write(toFile: file.path, atomically: true, encoding: .utf8)
+        }
+
+        func reload(_ more: String) throws {
+            try Self.write(file, port, adminPort, more)
+            program.signal(SIGHUP)
+            try waitFor(" reloaded")
+        }
+
+        func waitFor(_ part: String) throws {
+            let deadline = Date().addingTimeInterval(10)
+            while !program.errorsSoFar.contains(part) {
+                try #require(Date() < deadline, "no '\(part)' in: \(program.errorsSoFar)")
+                usleep(2000)
+            }
+        }
+
+        /// Status and body.
+        func get(_ path: String) throws -> (status: Int, body: String) {
+            let client = try TestClient(SocketAddress(parsing: "127.0.0.1:\(adminPort)"))
+            try client.send(
+                Array("GET \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".utf8)
+            )
+            let text = String(decoding: try client.receiveToEnd(), as: UTF8.self)
+            let status = try #require(
+                text.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+            )
+            let body = text.components(separatedBy: "\r\n\r\n").dropFirst().joined()
+            return (status, body)
+        }
+
+        /// The sum of a metric's samples, those with some label alone.
+        func sum(of name: String, with label: String = "") throws -> Int {
+            // A reading is kept for a moment.
+            usleep(150_000)
+            return try get("/metrics").body.split(separator: "\n")
+                .filter { $0.hasPrefix(name) && (label.isEmpty || $0.contains(label)) }
+                .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
+                .reduce(0) { $0 + Int($1) }
+        }
+
+        func client() throws -> TestClient {
+            try TestClient(SocketAddress(parsing: "127.0.0.1:\(port)"))
+        }
+    }
+
+    private func echoes(_ client: TestClient) throws -> Bool {
+        try client.send([1, 2, 3])
+        return try client.receive(exactly: 3) == [1, 2, 3]
+    }
+
+    @Test func countsAreWhatHappened() throws {
+        let served = try Served()
+        #expect(try served.get("/healthz").status == 200)
+        #expect(try served.get("/readyz").status == 200)
+        let clients = try (0..<12).map { _ in try served.client() }
+        for client in clients { #expect(try echoes(client)) }
+        #expect(try served.sum(of: "ringback_connections{") == 12)
+        #expect(try served.sum(of: "ringback_received_bytes_total{") == 36)
+        for client in clients[..<5] { client.finish() }
+        for client in clients[..<5] { #expect(try client.receiveToEnd() == []) }
+        #expect(try served.sum(of: "ringback_connections{") == 7)
+        let ends = "termination=\"client_fin\",undelivered=\"false\""
+        #expect(try served.sum(of: "ringback_connections_closed_total{", with: ends) == 5)
+        #expect(try served.sum(of: "ringback_connections_closed_total{") == 5)
+        for client in clients { client.finish() }
+        served.program.signal(SIGTERM)
+        #expect(try served.program.wait().status == 0)
+    }
+
+    /// Counts go on over a reload, also those of workers that are gone.
+    @Test func countsOnlyGrow() throws {
+        let served = try Served()
+        for _ in 0..<10 {
+            let client = try served.client()
+            #expect(try echoes(client))
+            client.finish()
+            #expect(try client.receiveToEnd() == [])
+        }
+        let standing = try served.client()
+        #expect(try echoes(standing))
+        try served.reload("    backend: epoll\n")
+        #expect(try echoes(standing))
+        let client = try served.client()
+        #expect(try echoes(client))
+        #expect(try served.sum(of: "ringback_connections_accepted_total{") == 12)
+        #expect(try served.sum(of: "ringback_received_bytes_total{") == 39)
+        #expect(try served.sum(of: "ringback_connections{") == 2)
+        for client in [standing, client] { client.finish() }
+        served.program.signal(SIGTERM)
+        #expect(try served.program.wait().status == 0)
+    }
+
+    /// Readiness fails first, and what is waited for is counted, while the service still drains.
+    @Test func saysThatItDrains() throws {
+        let served = try Served("    drain-timeout: 20s\n")
+        let client = try served.client()
+        #expect(try echoes(client))
+        served.program.signal(SIGTERM)
+        try served.waitFor("draining")
+        let ready = try served.get("/readyz")
+        #expect(ready.status == 503)
+        #expect(ready.body.contains("draining"))
+        #expect(try served.get("/healthz").status == 200)
+        #expect(try served.sum(of: "ringback_draining_connections") == 1)
+        client.finish()
+        #expect(try client.receiveToEnd() == [])
+        #expect(try served.program.wait().status == 0)
+    }
+
+    /// A service at its limit of descriptors still tells of itself.
+    @Test func answersAtTheLimitOfDescriptors() throws {
+        let served = try Served(
+            "    max-connections: 100\n    pipes: 0\n",
+            wrapper: ["prlimit", "--nofile=400:400"]
+        )
+        let clients = try (0..<200).map { _ in try served.client() }
+        for client in clients[..<50] { #expect(try echoes(client)) }
+        #expect(try served.get("/readyz").status == 200)
+        let limit = ["prlimit", "--pid", "\(served.program.identifier)", "--nofile=60:400"]
+        #expect(try Program(limit).wait().status == 0)
+        #expect(try served.get("/metrics").body.contains("ringback_ready 1"))
+        #expect(try served.get("/healthz").status == 200)
+        for client in clients { client.resetOnClose() }
+        _ = consume clients
+        served.program.signal(SIGTERM)
+        #expect(try served.program.wait().status == 0)
+    }
+
+    /// Workers on io_uring and on epoll under one load, told apart in every count.
+    @Test func bothBackendsServeOneAddress() throws {
+        let served = try Served("    epoll-workers: 1\n")
+        try served.waitFor("1 of them on epoll")
+        let clients = try (0..<60).map { _ in try served.client() }
+        for client in clients { #expect(try echoes(client)) }
+        let uring = try served.sum(of: "ringback_connections{", with: "backend=\"uring\"")
+        let epoll = try served.sum(of: "ringback_connections{", with: "backend=\"epoll\"")
+        #expect(uring + epoll == 60)
+        #expect(uring > 0 && epoll > 0)
+        for client in clients { client.finish() }
+        served.program.signal(SIGTERM)
+        #expect(try served.program.wait().status == 0)
+    }
+}
