@@ -214,6 +214,12 @@ int clinux_send_datagram(const char *path, const char *bytes, size_t count) {
 
 int clinux_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0; }
 
+int clinux_close_on_exec_from(int first) {
+    // CLOSE_RANGE_CLOEXEC
+    long result = syscall(SYS_close_range, (unsigned)first, ~0U, 1U << 2);
+    return result < 0 ? -errno : 0;
+}
+
 int clinux_duplicate(int fd) {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     return copy < 0 ? -errno : copy;

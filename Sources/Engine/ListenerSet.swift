@@ -68,6 +68,9 @@ struct ListenerSet: Sendable {
         for sockets in inherited { sockets.close() }
     }
 
+    /// What anybody accepts from.
+    var all: [Descriptor] { ofWorkers.joined().map(\.descriptor) }
+
     /// What a worker accepts from.
     func descriptors(ofWorker number: Int) -> [Descriptor] { ofWorkers[number].map(\.descriptor) }
 

@@ -155,6 +155,9 @@ public final class WorkerGroup: Sendable {
         for control in controls { control.requestStop() }
     }
 
+    /// The sockets that listen, of all workers. They stay the group's.
+    public var listeners: [Descriptor] { sockets.all }
+
     /// Other descriptors of the sockets that listen on some of the plan's addresses, for a group
     /// that is to go on with them. Those that had to be given up are not among them.
     public func duplicateListeners(on addresses: [SocketAddress]) -> [ListeningSockets] {

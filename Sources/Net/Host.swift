@@ -128,8 +128,9 @@ public enum LockedMemoryLimit {
 public struct HeldSignals: Sendable {
     /// Those that stop a process: SIGINT and SIGTERM.
     public static let stopping = HeldSignals([SIGINT, SIGTERM])
-    /// Those, and what is said to a service: SIGHUP reloads, SIGUSR1 has it report.
-    public static let ofService = HeldSignals([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
+    /// Those, and what is said to a service: SIGHUP reloads, SIGUSR1 has it report, SIGUSR2 has a
+    /// successor take over.
+    public static let ofService = HeldSignals([SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2])
 
     // A bit for each number.
     private let numbers: UInt64

@@ -5,8 +5,8 @@ import CLinux
 
 /// The two ends of a pipe. Whoever made it closes it.
 public struct Pipe: Sendable {
-    private let readEnd: Descriptor
-    private let writeEnd: Descriptor
+    let readEnd: Descriptor
+    let writeEnd: Descriptor
 
     /// Makes a pipe.
     ///

@@ -1,6 +1,6 @@
 // ServiceManager: what a service and the one that started it say to each other, as systemd does:
 // sockets that listen already (sd_listen_fds(3)), and how the service is (sd_notify(3)). Where
-// nobody listens, nothing is said.
+// nobody listens, nothing is said. A process whose successor this one is hands over sockets too.
 
 import CLinux
 import Glibc
@@ -13,6 +13,12 @@ public struct ServiceManager: Sendable {
         public let descriptor: Descriptor
         /// What its unit calls it (FileDescriptorName=, systemd.socket(5)); "unknown" by default.
         public let name: String
+
+        /// A socket to hand over.
+        public init(descriptor: Descriptor, name: String) {
+            self.descriptor = descriptor
+            self.name = name
+        }
     }
 
     private let path: String?
@@ -21,6 +27,12 @@ public struct ServiceManager: Sendable {
     public let watchdogNanoseconds: UInt64?
     /// What was handed over, in the order of the unit's sockets.
     public let sockets: [Socket]
+    /// Their names by their addresses, also when their descriptors have long been closed.
+    public let names: [(address: SocketAddress, name: String)]
+    /// Where the process that this one succeeds waits for it; nil where there is none.
+    private let predecessor: Descriptor?
+    /// The first is behind the standard streams.
+    static let firstDescriptor: Int32 = 3
 
     /// The one of this process. What it handed over is the caller's.
     public static let current = fromEnvironment()
@@ -32,10 +44,16 @@ public struct ServiceManager: Sendable {
             environment: { name in getenv(name).map { String(cString: $0) } },
             process: getpid()
         )
-        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"] {
+        for name in [
+            "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID",
+            Successor.socketsVariable, Successor.namesVariable, Successor.readyVariable,
+        ] {
             unsetenv(name)
         }
         for socket in manager.sockets { _ = clinux_close_on_exec(socket.descriptor.rawValue) }
+        if let predecessor = manager.predecessor {
+            _ = clinux_close_on_exec(predecessor.rawValue)
+        }
         return manager
     }
 
@@ -47,13 +65,19 @@ public struct ServiceManager: Sendable {
             environment(variable).map { Int32($0) == process } ?? false
         }
         path = environment("NOTIFY_SOCKET")
-        let isWatched = environment("WATCHDOG_PID") == nil || isOurs("WATCHDOG_PID")
+        predecessor = environment(Successor.readyVariable).flatMap { Int32($0) }
+            .map { Descriptor(rawValue: $0) }
+        // A successor has the variable of the process that it succeeds, and its place.
+        let isWatched =
+            environment("WATCHDOG_PID") == nil || isOurs("WATCHDOG_PID") || predecessor != nil
         watchdogNanoseconds = environment("WATCHDOG_USEC").flatMap { UInt64($0) }
             .flatMap { isWatched && $0 > 0 ? $0 * .nanosecondsPerMicrosecond : nil }
-        // The first is behind the standard streams.
-        let first: Int32 = 3
-        let count = isOurs("LISTEN_PID") ? environment("LISTEN_FDS").flatMap { Int32($0) } ?? 0 : 0
-        let names = (environment("LISTEN_FDNAMES") ?? "")
+        let first = ServiceManager.firstDescriptor
+        let isSystemds = isOurs("LISTEN_PID")
+        let count =
+            environment(isSystemds ? "LISTEN_FDS" : Successor.socketsVariable)
+            .flatMap { Int32($0) } ?? 0
+        let names = (environment(isSystemds ? "LISTEN_FDNAMES" : Successor.namesVariable) ?? "")
             .split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         sockets = (0..<max(0, min(count, 1024))).map { number in
             let name = Int(number) < names.count ? names[Int(number)] : ""
@@ -62,6 +86,9 @@ public struct ServiceManager: Sendable {
                 name: name.isEmpty ? "unknown" : name
             )
         }
+        self.names = sockets.compactMap { socket in
+            socket.descriptor.localAddress.map { ($0, socket.name) }
+        }
     }
 
     /// Says assignments such as `READY=1`, a line each.
@@ -69,6 +96,13 @@ public struct ServiceManager: Sendable {
         guard let path else { return }
         let text = lines.joined(separator: "\n")
         _ = clinux_send_datagram(path, text, text.utf8.count)
+    }
+
+    /// Has the process that this one succeeds take its leave.
+    public func sayItServes() {
+        guard let predecessor else { return }
+        _ = write(predecessor.rawValue, "1", 1)
+        predecessor.close()
     }
 
     /// What a reload begins with (RELOADING=1 and the moment, sd_notify(3)).

@@ -89,6 +89,8 @@ extension ServiceConfiguration {
             // This repository's builds and tests.
             "RINGBACK_BINARIES", "RINGBACK_FUZZ", "RINGBACK_PAGES", "RINGBACK_SOAK",
             "RINGBACK_WITHOUT_LOAD",
+            // What a process tells the one that succeeds it.
+            "RINGBACK_SUCCEEDED_",
             // What Kubernetes tells every pod beside a Service that is called ringback.
             "RINGBACK_PORT", "RINGBACK_SERVICE_",
         ],

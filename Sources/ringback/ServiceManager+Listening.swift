@@ -6,6 +6,11 @@ import Net
 import Options
 
 extension ServiceManager {
+    /// What its unit calls a socket on some address.
+    func name(ofSocketOn address: SocketAddress?) -> String {
+        names.first { $0.address == address }?.name ?? "unknown"
+    }
+
     /// The name in `systemd:NAME`; nil where a text is an address.
     static func name(in text: String) -> String? {
         let prefix = "systemd:"

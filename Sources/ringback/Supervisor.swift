@@ -29,9 +29,13 @@ final class Supervisor {
     /// Sockets that somebody else opened for the process, until a service takes them.
     private var handedOver: [ListeningSockets]
     private var liveness: Liveness
+    /// Whether the manager's process is another one by now.
+    private var hasSuccessor = false
 
     /// How often access logs are written, and how soon the end of a drain is noticed.
     private static let interval: UInt64 = 50 * .nanosecondsPerMillisecond
+    /// How long a successor has until it serves.
+    private static let successionNanoseconds: UInt64 = 30 * .nanosecondsPerSecond
     /// How often the main thread looks at the services otherwise.
     private static let watchInterval: UInt64 = 250 * .nanosecondsPerMillisecond
 
@@ -60,11 +64,13 @@ final class Supervisor {
         }
         noteServices(.serving)
         manager.say("READY=1", "STATUS=\(status)")
+        manager.sayItServes()
         while true {
             switch HeldSignals.ofService.wait(nanoseconds: interval) {
             case SIGINT, SIGTERM: return try stop(because: nil)
             case SIGHUP: follow()
             case SIGUSR1: report()
+            case SIGUSR2: if handOver() { return try retire() }
             default: break
             }
             watch()
@@ -196,7 +202,7 @@ final class Supervisor {
             retiring.removeAll(where: \.hasEnded)
             noteServices(.serving)
         }
-        if liveness.isDue, (services + retiring).allSatisfy(\.answers) {
+        if !hasSuccessor, liveness.isDue, (services + retiring).allSatisfy(\.answers) {
             liveness.shown()
             manager.say("WATCHDOG=1")
         }
@@ -217,13 +223,63 @@ final class Supervisor {
         services.contains { $0.current.plan.name == plan.name && $0.current.plan.isSame(as: plan) }
     }
 
+    // ---- the successor ----
+
+    /// SIGUSR2: starts the program anew, which may be another version by now, with the sockets that
+    /// listen. Where it does not come to serve, everything stays as it was.
+    ///
+    /// - Returns: whether it serves.
+    private func handOver() -> Bool {
+        logger.info("a successor is started")
+        // Its address can be the successor's only when it is nobody's.
+        let address = admin?.address
+        admin?.stop()
+        admin = nil
+        do throws(SystemError) {
+            let listeners = services.flatMap { $0.current.group.listeners }
+            let successor = try Successor.start(
+                handingOver: listeners.map {
+                    let name = manager.name(ofSocketOn: $0.localAddress)
+                    return ServiceManager.Socket(descriptor: $0, name: name)
+                }
+            )
+            if successor.waitUntilItServes(nanoseconds: Supervisor.successionNanoseconds) {
+                manager.say("MAINPID=\(successor.process)")
+                hasSuccessor = true
+                logger.info("process \(successor.process) takes over")
+                return true
+            }
+            logger.error("the successor did not come to serve; everything stays as it was")
+        } catch {
+            logger.error("no successor can be started: \(error); everything stays as it was")
+        }
+        do {
+            admin = try endpoint(at: address)
+        } catch {
+            logger.error("\((error as? Failure)?.message ?? "\(error)")")
+        }
+        return false
+    }
+
+    /// Keeps the connections that there are until they end, or until the process is to stop.
+    private func retire() throws {
+        for service in services { service.retire() }
+        while !(services + retiring).allSatisfy(\.hasEnded) {
+            let signal = HeldSignals.ofService.wait(nanoseconds: interval)
+            if signal == SIGINT || signal == SIGTERM { break }
+            if signal == SIGUSR1 { report() }
+            watch()
+        }
+        try stop(because: nil)
+    }
+
     // ---- the end ----
 
     private func stop(because loss: Mishap?) throws {
         services += retiring
         retiring = []
         noteServices(.draining)
-        manager.say("STOPPING=1", "STATUS=draining")
+        if !hasSuccessor { manager.say("STOPPING=1", "STATUS=draining") }
         for service in services { service.requestStop() }
         if !services.isEmpty { logger.info("draining; a second signal ends it now") }
         var mishap = loss

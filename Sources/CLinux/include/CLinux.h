@@ -50,6 +50,8 @@ static inline int64_t clinux_monotonic_nanoseconds(void) {
 int clinux_send_datagram(const char *path, const char *bytes, size_t count);
 /// Has a descriptor closed on exec. Returns 0 or -errno.
 int clinux_close_on_exec(int fd);
+/// The same for all descriptors from one on (close_range(2), Linux 5.11).
+int clinux_close_on_exec_from(int first);
 /// Another descriptor of the same file, or -errno (F_DUPFD_CLOEXEC, fcntl(2)).
 int clinux_duplicate(int fd);
 static inline int clinux_close(int fd) { return close(fd) < 0 ? -errno : 0; }
