@@ -92,7 +92,7 @@ bugbank: setup ## Put known faults back one at a time, and print what catches ea
 	swift test --no-parallel --filter BugBankTests
 
 # The rooms that touch raw memory, or share it among threads.
-SANITIZED := (Net|URing|Engine|Load|Measure|Options|Conform|Fuzz)Tests
+SANITIZED := (Net|URing|Engine|Load|Measure|Options|Configuration|Conform|Fuzz)Tests
 
 asan: setup ## Run the tests of the rooms with AddressSanitizer (TEST=name: some of them)
 	@scripts/sanitize.sh address '$(or $(TEST),$(SANITIZED))'

@@ -26,7 +26,8 @@ let strictC: [CSetting] = [
 
 /// What the targets of `make fuzz` reach into.
 let fuzzed: [Target.Dependency] = [
-    "Engine", "Load", "Measure", "Net", "Options", "Relay", "Report", "URing", "ringback",
+    "Configuration", "Engine", "Load", "Measure", "Net", "Options", "Relay", "Report", "URing",
+    "ringback",
     "ringload",
     .product(name: "ArgumentParser", package: "swift-argument-parser"),
 ]

@@ -87,8 +87,8 @@ struct Document {
         var text = ""
         text.unicodeScalars.append(contentsOf: scalars)
         do {
-            // Without rules every word is a text, so `off` stays `off` and 1:30 stays 1:30. With no
-            // encoding named the parser would let a variable of its own decide.
+            // Without rules every word is a text, and nobody asks a regular expression what else it
+            // might be. With no encoding named the parser would let a variable of its own decide.
             let parser = try Yams.Parser(
                 yaml: text,
                 resolver: .basic,

@@ -40,6 +40,16 @@ public struct CatalogueOption: Hashable, Sendable {
     }
 }
 
+extension CatalogueOption {
+    /// What is wrong with a value before any command is asked; nil where nothing is.
+    func mistake(in value: String) -> String? {
+        guard kind == .value || ["true", "false"].contains(value) else {
+            return "'\(name)' has to be true or false, not '\(value)'"
+        }
+        return value.utf8.contains(0) ? "no value has a zero byte in it" : nil
+    }
+}
+
 /// All options of a command.
 public struct OptionCatalogue: Sendable {
     /// The command, or a group of options.
@@ -87,12 +97,13 @@ public struct OptionCatalogue: Sendable {
     /// Why the command does not take an option with a value; nil where it does. It is asked with
     /// nothing but that, so what it says is of that.
     func refusal(of option: CatalogueOption, _ value: String) -> String? {
-        guard option.kind == .value || ["true", "false"].contains(value) else {
-            return "'\(option.name)' has to be true or false, not '\(value)'"
-        }
-        guard !value.utf8.contains(0) else { return "no value has a zero byte in it" }
+        option.mistake(in: value) ?? refusal(of: option.arguments([value]))
+    }
+
+    /// Why the command does not take arguments; nil where it does.
+    func refusal(of arguments: [String]) -> String? {
         do {
-            _ = try command.parse(option.arguments([value]))
+            _ = try command.parse(arguments)
             return nil
         } catch {
             return words(for: error)

@@ -19,6 +19,9 @@ struct ServiceFile {
     private(set) var problems: [Problem] = []
     private let schema: Schema
 
+    /// A value of an option with its place.
+    private typealias Item = (text: String, place: Place)
+
     private static let nameBytesMax = 32
 
     /// Reads a document.
@@ -69,7 +72,7 @@ struct ServiceFile {
                 : "; what services have in common is written under 'defaults'"
             return report(entry.place, "unknown key '\(entry.key)'\(hint)")
         }
-        process[entry.key] = setting(option, entry, schema.process)
+        process = adding([(entry, option)], of: schema.process, to: process)
     }
 
     private mutating func readDefaults(_ entry: Entry) {
@@ -83,7 +86,7 @@ struct ServiceFile {
                 if let meant { defaults[meant] = nil }
                 continue
             }
-            defaults[entry.key] = setting(option, entry, catalogue)
+            defaults = adding([(entry, option)], of: catalogue, to: defaults)
         }
     }
 
@@ -107,14 +110,16 @@ struct ServiceFile {
         guard let entries = mapping(entry, of: "options"), let type = type(of: entry, entries)
         else { return }
         var layer = Layer()
+        var known: [(Entry, CatalogueOption)] = []
         for entry in entries where entry.key != "type" {
             guard let option = type.catalogue[entry.key] else {
                 let names = Set(type.catalogue.options.map(\.name))
                 if let meant = reportUnknown(entry, names, of: type) { layer[meant] = nil }
                 continue
             }
-            layer[entry.key] = setting(option, entry, type.catalogue)
+            known.append((entry, option))
         }
+        layer = adding(known, of: type.catalogue, to: layer)
         services.append(
             FileService(name: entry.key, type: type, origin: .file(entry.place), layer: layer)
         )
@@ -174,32 +179,24 @@ struct ServiceFile {
         return NearMiss.of(entry.key, among: names)
     }
 
-    /// What an entry sets; nil where it cannot.
-    private mutating func setting(
-        _ option: CatalogueOption,
-        _ entry: Entry,
-        _ catalogue: OptionCatalogue
-    ) -> Setting? {
-        let items: [Value]
+    /// The items of an entry that sets an option; nil where it cannot be that.
+    private mutating func items(_ entry: Entry, _ option: CatalogueOption) -> [Item]? {
+        let values: [Value]
         switch entry.value.content {
-        case .list(let list) where option.repeats && !list.isEmpty: items = list
+        case .list(let list) where option.repeats && !list.isEmpty: values = list
         case .list where option.repeats:
             report(entry.value.place, "'\(entry.key)' has an empty list; leave it out instead")
             return nil
         case .list:
             report(entry.value.place, "'\(entry.key)' takes one value, not a list")
             return nil
-        default: items = [entry.value]
+        default: values = [entry.value]
         }
-        let values = items.compactMap { value(of: $0, option, catalogue) }
-        return values.count == items.count ? Setting(option, values, .file(entry.place)) : nil
+        let items = values.compactMap { item($0, option) }
+        return items.count == values.count ? items : nil
     }
 
-    private mutating func value(
-        of value: Value,
-        _ option: CatalogueOption,
-        _ catalogue: OptionCatalogue
-    ) -> String? {
+    private mutating func item(_ value: Value, _ option: CatalogueOption) -> Item? {
         switch value.content {
         case .unread:
             break
@@ -210,9 +207,39 @@ struct ServiceFile {
         case .mapping:
             report(value.place, "'\(option.name)' takes a value, not a mapping")
         case .scalar(let text):
-            guard let refusal = catalogue.refusal(of: option, text) else { return text }
-            report(value.place, refusal)
+            guard let mistake = option.mistake(in: text) else { return (text, value.place) }
+            report(value.place, mistake)
         }
         return nil
+    }
+
+    /// A layer with entries of options, if the command takes them. It is asked once for them all,
+    /// since asking is slow, and for each where that fails.
+    private mutating func adding(
+        _ entries: [(entry: Entry, option: CatalogueOption)],
+        of catalogue: OptionCatalogue,
+        to layer: Layer
+    ) -> Layer {
+        var layer = layer
+        var settings: [(Setting, [Item])] = []
+        for (entry, option) in entries {
+            guard let items = items(entry, option) else {
+                layer[entry.key] = nil
+                continue
+            }
+            settings.append((Setting(option, items.map(\.text), .file(entry.place)), items))
+        }
+        let areAllTaken = catalogue.refusal(of: settings.flatMap(\.0.arguments)) == nil
+        for (setting, items) in settings {
+            let refused =
+                areAllTaken
+                ? []
+                : items.compactMap { item in
+                    catalogue.refusal(of: setting.option, item.text).map { (item.place, $0) }
+                }
+            for (place, message) in refused { report(place, message) }
+            layer[setting.option.name] = refused.isEmpty ? setting : nil
+        }
+        return layer
     }
 }

@@ -223,6 +223,13 @@ struct ConnectionOptions: ParsableArguments {
         guard clients >= 1 else {
             throw Failure(.usage, "--max-connections must be at least 1, not \(clients)")
         }
+        // More than any host has descriptors; the products below would overflow.
+        guard clients <= Int(UInt32.max) else {
+            throw Failure(
+                .usage,
+                "--max-connections must be at most \(UInt32.max), not \(clients)"
+            )
+        }
         let each = ((clients - 1) / workerCount + 1) * slotsEach
         let all = clients * slotsEach
         if registeredFiles {

@@ -69,13 +69,11 @@ struct RefusalTests {
     @Test func everyKeyIsThereOnce() {
         let lines = service("fast: true", "\"fast\": x", "owner: a", "fast: false", "owner: b")
         #expect(
-            lines
-                == [
-                    "f:5:5: 'fast' is there twice; the first is in line 4",
-                    "f:5:13: 'fast' has to be true or false, not 'x'",
-                    "f:7:5: 'fast' is there twice; the first is in line 4",
-                    "f:8:5: 'owner' is there twice; the first is in line 6",
-                ].filter { !$0.contains("f:5:13") }
+            lines == [
+                "f:5:5: 'fast' is there twice; the first is in line 4",
+                "f:7:5: 'fast' is there twice; the first is in line 4",
+                "f:8:5: 'owner' is there twice; the first is in line 6",
+            ]
         )
         let flow = refusal("services: {a: {type: toy}, a: {type: toy, pin: x}, a: {type: toy}}")
         #expect(

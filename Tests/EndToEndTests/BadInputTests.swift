@@ -25,6 +25,10 @@ struct BadInputTests {
         (["ringback", "echo", "--backend", "kqueue"], "kqueue"),
         (["ringback", "echo", "--max-connections", "0"], "must be at least 1"),
         (["ringback", "echo", "--max-connections", "90000000"], "ulimit -Hn"),
+        (
+            ["ringback", "relay", "--to", "127.0.0.1:1", "--max-connections", "\(Int.max)"],
+            "must be at most 4294967295"
+        ),
         (["ringback", "echo", "--backend", "epoll", "--registered-files"], "needs io_uring"),
         (
             ["ringback", "echo", "--registered-files", "--max-connections", "90000000"],

@@ -24,6 +24,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case proxyBinary
     case echoCommand
     case loadCommand
+    case configuration
     case token
     case outbox
     case connectionTable
@@ -52,6 +53,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .proxyLine, .proxyBinary: try checkProxyHeader(bytes)
         case .echoCommand: try checkEchoCommand(arguments(bytes))
         case .loadCommand: try checkLoadCommand(arguments(bytes))
+        case .configuration: try checkConfiguration(String(decoding: bytes, as: UTF8.self))
         case .token: try checkToken(Choices(bytes))
         case .outbox: try checkOutbox(Choices(bytes))
         case .connectionTable: try checkConnectionTable(Choices(bytes))
