@@ -1,6 +1,6 @@
 // Request: the first line of a request of HTTP/1.x, which is all that a few pages without
-// parameters have to know of it. Nothing is believed: what does not look like HTTP is refused at its first
-// byte, and what is too long is refused before it is whole.
+// parameters have to know of it. Nothing is believed: what does not look like HTTP is refused at
+// its first byte, and what is too long is refused before it is whole.
 
 /// What was asked for.
 struct Request: Equatable {
