@@ -83,6 +83,7 @@ enum Page {
         margin:20px 0 0}
         dt{font-size:13px;color:var(--soft)}dd{margin:0}
         dd b{display:block;font-size:22px;line-height:1.3;font-weight:620;overflow-wrap:normal}
+        dl+p{margin-top:10px;font-size:13px}
         svg{display:block;width:100%;height:34px;margin-top:4px}
         polyline{fill:none;stroke:var(--curve);stroke-width:1.6;vector-effect:non-scaling-stroke;
         stroke-linejoin:round}

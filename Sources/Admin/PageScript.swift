@@ -13,8 +13,8 @@ enum PageScript {
         const scaled = (value, step, units) => {
             let unit = 0;
             while (value >= step * 0.9995 && unit < units.length - 1) { value /= step; unit++; }
-            const digits = unit == 0 && Number.isInteger(value) ? 0 : value < 10 ? 2
-                : value < 100 ? 1 : 0;
+            const digits = unit == 0 && Number.isInteger(value) ? 0 : value < 9.995 ? 2
+                : value < 99.95 ? 1 : 0;
             return value.toFixed(digits) + units[unit];
         };
         const count = (value) => Math.round(value).toLocaleString("en");
@@ -76,6 +76,7 @@ enum PageScript {
         };
         const headlines = (() => {
             const list = make(main, "dl");
+            make(main, "p", {class: "soft"}, "Curves and peaks: the last two minutes.");
             return HEADLINES.map(([name, format, read]) => {
                 const item = make(list, "div");
                 make(item, "dt", {}, name);
@@ -96,7 +97,7 @@ enum PageScript {
             headline.curve.setAttribute("points", headline.points.map((point, index) =>
                 point === null ? "" : `${begin + index},${29 - 27 * (most ? point / most : 0)}`)
                 .join(" ").trim());
-            write(headline.most, known.length > 1 ? "most in 2 min: " + headline.format(most) : "");
+            write(headline.most, known.length > 1 ? "peak " + headline.format(most) : "");
         };
         const tables = new Map();
         // A table is made anew only where its rows or columns are others.
