@@ -5,7 +5,7 @@
 import Net
 import Synchronization
 
-/// Serves /metrics, /status, /healthz and /readyz.
+/// Serves /metrics, /status, /healthz, /readyz, and a page for people at /.
 public final class AdminServer: Sendable {
     /// Descriptors that it holds at most: connections, the listening socket, epoll, the doorbell,
     /// the spare one, one to read /proc, and one to try whether a local socket is in use.

@@ -7,9 +7,10 @@ enum Site {
     /// said also when they cannot be asked.
     static func answerWithoutReading(_ path: String) -> Answer? {
         switch path {
+        case "/": Page.answer()
         case "/healthz": .line(.ok, "ok")
         case "/metrics", "/readyz", "/status": nil
-        default: .line(.notFound, "not found; there is /metrics /status /healthz /readyz")
+        default: .line(.notFound, "not found; there is / /metrics /status /healthz /readyz")
         }
     }
 

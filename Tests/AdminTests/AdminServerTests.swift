@@ -11,6 +11,7 @@ import Testing
 
 @Suite(.serialized) struct AdminServerTests {
     @Test(arguments: [
+        ("/", "text/html; charset=utf-8", "<!DOCTYPE html>"),
         ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "# HELP ringback_build_info"),
         ("/status", "application/json", "{\n"), ("/status?pretty", "application/json", "{\n"),
         ("/healthz", "text/plain; charset=utf-8", "ok\n"),
@@ -34,7 +35,7 @@ import Testing
         let server = try AdminServer.made()
         let missing = try server.ask("/metrics/")
         #expect(missing.status == 404)
-        #expect(missing.body == "not found; there is /metrics /status /healthz /readyz\n")
+        #expect(missing.body == "not found; there is / /metrics /status /healthz /readyz\n")
         let body = String(repeating: "x", count: 100_000)
         for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
             let rest = "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"

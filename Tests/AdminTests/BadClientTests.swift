@@ -65,6 +65,20 @@ import Testing
         }
     }
 
+    /// Closing at once would reset the connection under it.
+    @Test func whoStillSendsGetsTheAnswer() throws {
+        try around { server in
+            let client = try server.client()
+            try client.send(Array("POST / HTTP/1.1\r\n\r\n".utf8))
+            #expect(try client.isReadable(withinMilliseconds: 1000))
+            for _ in 0..<10 {
+                try client.send([UInt8](repeating: UInt8(ascii: "x"), count: 1000))
+                usleep(1000)
+            }
+            #expect(Response(try client.receiveToEnd())?.status == 405)
+        }
+    }
+
     /// The largest request there may be, byte by byte as it were.
     @Test func whatJustFits() throws {
         let server = try AdminServer.made()
