@@ -53,7 +53,8 @@ struct ServicePlan {
     static let stopping = """
         SIGTERM and SIGINT drain: listeners close at once, and connections finish what they
         hold, within --drain-timeout. A second signal ends the service now. SIGUSR1 opens the
-        access log anew, and has the counts so far written.
+        access log anew, and has the counts so far written. SIGUSR2 starts the program anew with
+        the sockets that listen; when it serves, this process ends with its last connection.
 
         Exit status: 0 stopped and drained, 1 could not run, 2 bad arguments,
         130 and 143 when a second SIGINT or SIGTERM cut connections.
