@@ -67,13 +67,20 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func sendFailed(_ slot: UInt32, _ error: Errno) {
         // What the kernel had not taken goes home with the rest of the outbox.
         state.buffers.finishSending(&state.connections[slot].outbox, byteCount: 0)
-        abort(slot, reason(for: error, slot))
+        abort(slot, reason(for: error, slot, ofWaitingSend: D.socketsWait))
     }
 
     /// The way a connection ends that an error broke.
-    mutating func reason(for error: Errno, _ slot: UInt32) -> Termination {
+    ///
+    /// - Parameter ofWaitingSend: whether it comes from a send that waited in the kernel. From a
+    ///   call it is the error itself, and EPIPE is what RST means behind the peer's FIN.
+    mutating func reason(
+        for error: Errno,
+        _ slot: UInt32,
+        ofWaitingSend: Bool = false
+    ) -> Termination {
         switch ErrnoPolicy.ofTransfer(error) {
-        case .ordinaryEnd(.peerReset) where error == .brokenPipe && sendsForgetErrors(slot):
+        case .ordinaryEnd(.peerReset) where error == .brokenPipe && ofWaitingSend:
             // EPIPE says only that the connection is broken. Where a send was half done, io_uring
             // reports what it sent and forgets the error that stopped it (6.18).
             let transmission = driver.transmission(state.connections[slot].descriptor)
@@ -84,12 +91,6 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         case .ordinaryEnd(let termination): return termination
         default: return .error
         }
-    }
-
-    /// Whether what failed was a send that waits in the kernel. Of a call it is the error itself,
-    /// and EPIPE is what RST means behind the peer's FIN.
-    private func sendsForgetErrors(_ slot: UInt32) -> Bool {
-        D.socketsWait && !state.connections[slot].flags.contains(.piped)
     }
 
     /// Sends what is queued, then FIN. `termination` says why, where it is this side's own

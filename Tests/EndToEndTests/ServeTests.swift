@@ -92,7 +92,7 @@ struct ServeTests {
         try served.reload(settings(1))
         let target = "127.0.0.1:\(port)"
         func load(_ arguments: String...) throws -> Program {
-            try Program(["ringload"] + arguments + [target, "--verify", "--duration", "8s"])
+            try Program(["ringload"] + arguments + [target, "--verify", "--duration", "6s"])
         }
         let messages = try load("rr", "--connections", "20", "--size", "1-20000")
         let visits = try load("crr", "--connections", "4", "--rate", "500")
