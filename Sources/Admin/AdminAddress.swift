@@ -70,6 +70,11 @@ public struct AdminError: Error, Equatable, CustomStringConvertible {
         self.init("cannot serve metrics on \(address): \(error)\(remedy)")
     }
 
+    /// Nobody tells of himself at an address.
+    init(unreadable address: AdminAddress, _ why: String) {
+        self.init("cannot read the status on \(address): \(why)")
+    }
+
     init(path: String, _ failure: LocalListener.Failure) {
         let address = AdminAddress.local(path: path)
         switch failure {

@@ -115,7 +115,7 @@ public struct ServiceReading: Sendable {
     }
 
     /// Connections open now.
-    var connections: Int { workers.reduce(0) { $0 + $1.connections } }
+    public var connections: Int { workers.reduce(0) { $0 + $1.connections } }
 }
 
 /// How far a process is in its life.

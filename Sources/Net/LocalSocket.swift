@@ -46,6 +46,19 @@ public struct LocalListener: Sendable {
         file = FileIdentity(path)
     }
 
+    /// A connection to whoever listens at a path.
+    public static func connect(to path: String) throws(Failure) -> Descriptor {
+        guard (1...LocalListener.pathBytesMax).contains(path.utf8.count), !path.utf8.contains(0)
+        else { throw .pathIsUnusable }
+        let descriptor = try socket()
+        let result = withKernelForm(of: path) { clinux_connect(descriptor.rawValue, $0, $1) }
+        if let error = Errno(ofResult: result) {
+            descriptor.close()
+            throw .system(SystemError("connect", error))
+        }
+        return descriptor
+    }
+
     /// Stops listening, and removes the file unless another has taken its place.
     public func close() {
         if let file, FileIdentity(path) == file { unlink(path) }

@@ -14,7 +14,7 @@ struct Ringback: ParsableCommand {
         subcommands: [
             EchoCommand.self, RelayCommand.self, ServeCommand.self, CheckCommand.self,
             ConfigCommand.self,
-            DoctorCommand.self,
+            DoctorCommand.self, TopCommand.self,
         ]
     )
 

@@ -283,6 +283,7 @@ final class Supervisor {
         for service in services { service.requestStop() }
         if !services.isEmpty { logger.info("draining; a second signal ends it now") }
         var mishap = loss
+        var remaining = Remaining(hasSuccessor ? nil : manager, logger)
         while !services.allSatisfy(\.hasEnded) {
             let signal = HeldSignals.stopping.wait(nanoseconds: Supervisor.interval)
             if let signal, !isCut(mishap) {
@@ -290,6 +291,7 @@ final class Supervisor {
                 for service in services { service.requestCut() }
             }
             watch()
+            remaining.sayIfDue { services.reduce(0) { $0 + $1.books.reading.connections } }
         }
         for service in services { sayEnd(of: service) }
         admin?.stop()
@@ -320,4 +322,29 @@ private struct Liveness {
     var isDue: Bool { nanoseconds != nil && Clock.monotonicNanoseconds() >= nextAt }
 
     mutating func shown() { nextAt = Clock.monotonicNanoseconds() + (nanoseconds ?? 0) }
+}
+
+/// What a drain still waits for: to the manager each second, to the log now and then.
+private struct Remaining {
+    private let manager: ServiceManager?
+    private let logger: Logger
+    private let startedAt = Clock.monotonicNanoseconds()
+    private var seconds: UInt64 = 0
+    /// How often the log hears of it, in seconds.
+    private static let logInterval: UInt64 = 5
+
+    init(_ manager: ServiceManager?, _ logger: Logger) {
+        self.manager = manager
+        self.logger = logger
+    }
+
+    mutating func sayIfDue(_ count: () -> Int) {
+        let passed = (Clock.monotonicNanoseconds() - startedAt) / .nanosecondsPerSecond
+        guard passed > seconds else { return }
+        seconds = passed
+        let count = count()
+        let line = "draining, \(count) \(count == 1 ? "connection" : "connections") left"
+        manager?.say("STATUS=\(line)")
+        if passed % Remaining.logInterval == 0 { logger.info("\(line)") }
+    }
 }

@@ -174,4 +174,32 @@ struct AdminEndpointTests {
         served.program.signal(SIGTERM)
         #expect(try served.program.wait().status == 0)
     }
+
+    /// `ringback top` shows what is there, and says in one line where nothing is.
+    @Test func topShowsIt() throws {
+        let served = try Served()
+        let client = try served.client()
+        #expect(try echoes(client))
+        let admin = "127.0.0.1:\(served.adminPort)"
+        let arguments = ["--admin", admin, "--once", "--interval", "200ms"]
+        let shown = try Program(["ringback", "top"] + arguments).wait()
+        #expect(shown.status == 0, "\(shown.errors)")
+        #expect(shown.output.contains("serving"))
+        #expect(shown.output.contains("1 of "), "the connection that stands")
+        #expect(!shown.output.contains("\u{1B}"), "no terminal, no control sequences")
+        client.finish()
+        served.program.signal(SIGTERM)
+        #expect(try served.program.wait().status == 0)
+
+        let nobody = try Program(["ringback", "top"] + arguments).wait()
+        #expect(nobody.status == 1)
+        #expect(nobody.errorLines.count == 1)
+        #expect(nobody.errors.contains("cannot read the status on \(admin)"))
+        // What answers there may be something else.
+        let other = try Server([])
+        let wrong = try Program(["ringback", "top", "--once", "--admin", other.address]).wait()
+        #expect(wrong.status == 1)
+        #expect(wrong.errors.contains("no answer within") || wrong.errors.contains("no admin"))
+        #expect(try other.stop().status == 0)
+    }
 }

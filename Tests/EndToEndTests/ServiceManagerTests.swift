@@ -86,10 +86,17 @@ struct ServiceManagerTests {
         #expect(receiver.next() == "READY=1\nSTATUS=serving echo")
         #expect(receiver.next() == "WATCHDOG=1")
         #expect(receiver.next() == "WATCHDOG=1")
-        #expect(try server.stop().status == 0)
-        var last: String?
-        while let message = receiver.next(withinMilliseconds: 0) { last = message }
-        #expect(last == "STOPPING=1\nSTATUS=draining")
+        let client = try TestClient(SocketAddress(parsing: server.address))
+        try client.send([1])
+        #expect(try client.receive(exactly: 1) == [1])
+        server.program.signal(SIGTERM)
+        var said: [String] = []
+        while said.last != "STATUS=draining, 1 connection left" {
+            said.append(try #require(receiver.next(), "\(said)"))
+        }
+        #expect(said.contains("STOPPING=1\nSTATUS=draining"))
+        client.finish()
+        #expect(try server.program.wait().status == 0)
     }
 
     /// A worker that hangs is not called alive.
