@@ -97,9 +97,6 @@ final class RunningService {
     let books: ServiceBooks
     private var acceptPause: Errno?
 
-    /// How long a worker has for its answer.
-    private static let answerNanoseconds: UInt64 = 100 * .nanosecondsPerMillisecond
-
     init(_ first: Generation) {
         current = first
         books = ServiceBooks(name: first.plan.name, kind: first.plan.kind)
@@ -129,7 +126,9 @@ final class RunningService {
 
     /// Whether every worker answers.
     var answers: Bool {
-        generations.allSatisfy { $0.group.answers(withinNanoseconds: Self.answerNanoseconds) }
+        generations.allSatisfy {
+            $0.group.answers(withinNanoseconds: ServiceBooks.answerNanoseconds)
+        }
     }
 
     /// What the main thread does from time to time.

@@ -55,7 +55,7 @@ final class ServiceBooks: Sendable {
     private let kind: ServiceKind
     private let state = Mutex(State())
     /// How long a worker has for its answer.
-    private static let answerNanoseconds: UInt64 = 100 * .nanosecondsPerMillisecond
+    static let answerNanoseconds: UInt64 = 100 * .nanosecondsPerMillisecond
 
     init(name: String, kind: ServiceKind) {
         self.name = name
