@@ -5,14 +5,7 @@ import Foundation
 import Support
 import Testing
 
-/// Whether the executables have `ringback check`.
-private let canCheck: Bool = {
-    guard Place.hasBinaries else { return false }
-    let said = try? Program.run("ringback", "--experimental-dump-help").output
-    return said?.contains(/"commandName" ?: ?"check"/) ?? false
-}()
-
-@Suite(.enabled(if: canCheck, "ringback check is not there"))
+@Suite(.enabled(if: Place.hasBinaries, "the release build is missing"))
 struct ConfigurationTests {
     private func check(_ text: String) throws -> Ended {
         let folder = try TemporaryFolder()
