@@ -95,7 +95,7 @@ def timed(name, shape, duration, report, options=(), **where):
     """A run whose speed counts."""
     arguments = SHAPES[shape][0] if isinstance(shape, str) else shape
     with Server(name, options, where.get("server_cpus")) as server:
-        return figures(
+        kept = figures(
             load(
                 server,
                 [*arguments, "--duration", duration, "--warmup", "500ms", "--server-pid", str(server.pid)],
@@ -103,6 +103,7 @@ def timed(name, shape, duration, report, options=(), **where):
                 where.get("load_cpus"),
             )
         )
+        return {**kept, "resident_bytes": server.resident_bytes()}
 
 
 def checked(name, shape, report, options=()):

@@ -70,11 +70,11 @@ def figures(results):
                 f"{column(runs, 'server_cpu_ns'):.0f}", f"{column(runs, 'messages_per_second'):.0f}",
                 f"{column(runs, 'server_cpu_share'):.2f}",
                 *(f"{column(runs, key) / 1000:.0f}" for key in ("p50_ns", "p99_ns", "p99_9_ns")),
-                calls, faults(runs), f"{check['lost']} / {check['foreign']} / {check['reordered']}",
+                f"{column(runs, 'resident_bytes') / 2**20:.1f}", calls, faults(runs), f"{check['lost']} / {check['foreign']} / {check['reordered']}",
             ])
     head = [
         "load", "server", "CPU ns/message", "messages/s", "CPU busy", "p50 us", "p99 us", "p99.9 us",
-        "system calls/message", "invalid runs / errors", "lost / foreign / reordered",
+        "RSS MiB", "system calls/message", "invalid runs / errors", "lost / foreign / reordered",
     ]
     return table(head, rows)
 
