@@ -24,8 +24,7 @@ private let known: [String: Set<String>] = {
         return [:]
     }
     let ask = "printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' | nc -U -w 2 \(socket)"
-    let deadline = Date().addingTimeInterval(10)
-    while !served.errorsSoFar.contains("web on"), Date() < deadline { usleep(5000) }
+    try? served.waitUntilItSays("web on")
     let said = try? Program.shell(ask).output
     served.signal(SIGTERM)
     _ = try? served.wait()

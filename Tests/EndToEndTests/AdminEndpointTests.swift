@@ -19,7 +19,7 @@ struct AdminEndpointTests {
             adminPort = port + 5000
             try Self.write(file, port, adminPort, more)
             program = try Program(wrapper + ["ringback", "serve", "--config", file.path])
-            try waitFor("try: nc")
+            try program.waitUntilItSays("try: nc")
         }
 
         private static func write(
@@ -37,15 +37,7 @@ struct AdminEndpointTests {
         func reload(_ more: String) throws {
             try Self.write(file, port, adminPort, more)
             program.signal(SIGHUP)
-            try waitFor(" reloaded")
-        }
-
-        func waitFor(_ part: String) throws {
-            let deadline = Date().addingTimeInterval(10)
-            while !program.errorsSoFar.contains(part) {
-                try #require(Date() < deadline, "no '\(part)' in: \(program.errorsSoFar)")
-                usleep(2000)
-            }
+            try program.waitUntilItSays(" reloaded")
         }
 
         /// Status and body.
@@ -130,7 +122,7 @@ struct AdminEndpointTests {
         let client = try served.client()
         #expect(try echoes(client))
         served.program.signal(SIGTERM)
-        try served.waitFor("draining")
+        try served.program.waitUntilItSays("draining")
         let ready = try served.get("/readyz")
         #expect(ready.status == 503)
         #expect(ready.body.contains("draining"))
@@ -163,7 +155,7 @@ struct AdminEndpointTests {
     /// Workers on io_uring and on epoll under one load, told apart in every count.
     @Test func bothBackendsServeOneAddress() throws {
         let served = try Served("    epoll-workers: 1\n")
-        try served.waitFor("1 of them on epoll")
+        try served.program.waitUntilItSays("1 of them on epoll")
         let clients = try (0..<60).map { _ in try served.client() }
         for client in clients { #expect(try echoes(client)) }
         let uring = try served.sum(of: "ringback_connections{", with: "backend=\"uring\"")

@@ -16,7 +16,7 @@ private final class ServedFile {
         file = TemporaryFile()
         try ("services:\n" + lines).write(toFile: file.path, atomically: false, encoding: .utf8)
         program = try Program(["ringback", "serve", "--config", file.path] + flags)
-        try waitFor("try: nc")
+        try program.waitUntilItSays("try: nc")
     }
 
     /// Has it read another file, and waits until it says what came of it.
@@ -24,19 +24,11 @@ private final class ServedFile {
         let before = count(outcome)
         try ("services:\n" + lines).write(toFile: file.path, atomically: true, encoding: .utf8)
         program.signal(SIGHUP)
-        try waitFor(outcome, times: before + 1)
+        try program.waitUntilItSays(outcome, times: before + 1)
     }
 
     func count(_ part: String) -> Int {
         program.errorsSoFar.components(separatedBy: part).count - 1
-    }
-
-    func waitFor(_ part: String, times: Int = 1) throws {
-        let deadline = Date().addingTimeInterval(10)
-        while count(part) < times {
-            try #require(Date() < deadline, "no '\(part)' in: \(program.errorsSoFar)")
-            usleep(2000)
-        }
     }
 
     var descriptors: Int {
@@ -147,7 +139,7 @@ struct ServeTests {
         }
         old.finish()
         #expect(try old.receiveToEnd() == [])
-        try served.waitFor("greet stopped; accepted=")
+        try served.program.waitUntilItSays("greet stopped; accepted=")
         #expect(try served.stop().status == 0)
     }
 
@@ -197,7 +189,7 @@ struct ServeTests {
         try FileManager.default.removeItem(atPath: moved.path)
         try FileManager.default.moveItem(atPath: log.path, toPath: moved.path)
         served.program.signal(SIGUSR1)
-        try served.waitFor("greet: accepted=1 ")
+        try served.program.waitUntilItSays("greet: accepted=1 ")
         try visit()
         usleep(200_000)
         func lines(_ path: String) throws -> Int {

@@ -33,14 +33,6 @@ struct ServiceManagerTests {
         return (try Program(command), port)
     }
 
-    private func waitForLine(_ program: Program, _ part: String) throws {
-        let deadline = Date().addingTimeInterval(10)
-        while !program.errorsSoFar.contains(part) {
-            try #require(Date() < deadline, "\(program.errorsSoFar)")
-            usleep(5000)
-        }
-    }
-
     @Test(arguments: ["uring", "epoll"])
     func goesOnWithASocketByName(_ backend: String) throws {
         try goesOn(backend) { _ in "systemd:greet" }
@@ -55,7 +47,7 @@ struct ServiceManagerTests {
         let (program, port) = try activated("greet") {
             ["--backend", backend, "--workers", "2", "--listen", listen($0)]
         }
-        try waitForLine(program, "echo on 127.0.0.1:\(port)")
+        try program.waitUntilItSays("echo on 127.0.0.1:\(port)")
         for value in UInt8(0)..<10 {
             let client = try TestClient(SocketAddress(parsing: "127.0.0.1:\(port)"))
             try client.send([value])
@@ -71,7 +63,7 @@ struct ServiceManagerTests {
 
     @Test func aSocketThatNobodyWantsIsNamed() throws {
         let (program, port) = try activated("whatever") { _ in ["--listen", "127.0.0.1:0"] }
-        try waitForLine(program, "no service listens on 127.0.0.1:\(port)")
+        try program.waitUntilItSays("no service listens on 127.0.0.1:\(port)")
         program.signal(SIGTERM)
         #expect(try program.wait().status == 0)
     }

@@ -18,23 +18,15 @@ struct SuccessionTests {
             let command = ["ringback", "echo", "--listen", "127.0.0.1:\(port)", "--no-pin"]
             first = try Program(command + options)
             current = first.identifier
-            try waitFor("try: nc")
+            try first.waitUntilItSays("try: nc")
         }
 
         deinit { if current != first.identifier { kill(current, SIGKILL) } }
 
-        func waitFor(_ part: String, times: Int = 1) throws {
-            let deadline = Date().addingTimeInterval(15)
-            while first.errorsSoFar.components(separatedBy: part).count - 1 < times {
-                try #require(Date() < deadline, "no '\(part)' in: \(first.errorsSoFar)")
-                usleep(2000)
-            }
-        }
-
         func succeed() throws {
             let before = successors.count
             kill(current, SIGUSR2)
-            try waitFor(" takes over", times: before + 1)
+            try first.waitUntilItSays(" takes over", times: before + 1)
             current = try #require(successors.last)
         }
 
@@ -103,11 +95,7 @@ struct SuccessionTests {
         try "#!/bin/false\n".write(toFile: copy, atomically: false, encoding: .utf8)
         chmod(copy, 0o755)
         server.program.signal(SIGUSR2)
-        let deadline = Date().addingTimeInterval(10)
-        while !server.program.errorsSoFar.contains("everything stays as it was") {
-            try #require(Date() < deadline, "\(server.program.errorsSoFar)")
-            usleep(2000)
-        }
+        try server.program.waitUntilItSays("everything stays as it was")
         #expect(try echoes(client))
         #expect(try echoes(TestClient(SocketAddress(parsing: server.address))))
         #expect(try server.stop().status == 0)

@@ -41,11 +41,7 @@ struct AdminLoadTests {
           greet: {type: echo, listen: "127.0.0.1:\(port)", workers: 1, backend: \(backend)}
         """.write(toFile: file.path, atomically: false, encoding: .utf8)
         let served = try Program(["ringback", "serve", "--config", file.path])
-        let deadline = Date().addingTimeInterval(10)
-        while !served.errorsSoFar.contains("try: nc") {
-            try #require(Date() < deadline, "\(served.errorsSoFar)")
-            usleep(5000)
-        }
+        try served.waitUntilItSays("try: nc")
         func load() throws -> Program {
             try Program([
                 "ringload", "rr", "127.0.0.1:\(port)", "--verify", "--connections", "64",

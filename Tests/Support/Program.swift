@@ -65,6 +65,20 @@ public final class Program {
     public var errorsSoFar: String { errors.text }
 
     /// Sends a signal.
+    /// Waits until it has said something on stderr, so many times in all.
+    public func waitUntilItSays(_ part: String, times: Int = 1, seconds: Double = 15) throws {
+        let deadline = Date().addingTimeInterval(seconds)
+        while errorsSoFar.components(separatedBy: part).count - 1 < times {
+            guard Date() < deadline else { throw DidNotSay(part: part, said: errorsSoFar) }
+            usleep(2000)
+        }
+    }
+
+    public struct DidNotSay: Error {
+        public let part: String
+        public let said: String
+    }
+
     public func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
     /// Waits for its end, at most so long.
