@@ -55,8 +55,7 @@ struct ServeCommand: ParsableCommand {
             for warning in found.warnings { CommandRunner.say("ringback: \(warning)") }
             return found
         } catch {
-            // Where it is read again, a line of the log says what comes of it.
-            throw Failure(error.failure.status, "\(config) is not in order")
+            throw error.failure
         }
     }
 

@@ -132,7 +132,9 @@ final class Supervisor {
             try follow(try reload())
             logger.info("reloaded")
         } catch let failure as Failure {
-            logger.error("not reloaded, everything stays as it was: \(failure.message)")
+            // Where a file is to blame, each mistake has been said in a line of its own.
+            let why = failure.message.isEmpty ? "the file is not in order" : failure.message
+            logger.error("not reloaded, everything stays as it was: \(why)")
         } catch {
             logger.error("not reloaded, everything stays as it was: \(error)")
         }
