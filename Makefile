@@ -10,7 +10,7 @@ SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
 
 .PHONY: help setup build debug run demo test test-slow soak unit simulate \
-	bugbank instructions bench-micro asan tsan fuzz fuzz-keep codegen format lint bench bench-attempts bench-client bench-relay clean
+	bugbank instructions bench-micro asan tsan fuzz fuzz-keep codegen format lint bench bench-echo bench-attempts bench-client bench-relay clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,10 +27,6 @@ run: build ## Serve echo on 127.0.0.1:8888 until Ctrl-C (LISTEN=address to chang
 
 demo: build ## Load the server on each backend in turn and show both side by side
 	@scripts/demo.sh
-
-bench-relay: build ## Compare the relay with HAProxy and nginx, which are installed for it (10 minutes)
-	@scripts/setup.sh relays
-	@scripts/bench-relay.sh
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-*
@@ -124,8 +120,14 @@ format: ## Format the Swift sources
 lint: ## Check the format of the Swift sources
 	swift format lint --strict --configuration .swift-format --recursive Sources Tests Benchmarks Package.swift
 
-bench: build $(SUPPORT)/epoll-echo $(SUPPORT)/go-echo nio-echo ## Compare the echo with C, Go and SwiftNIO (15 minutes)
+bench: bench-echo bench-relay ## Compare with every peer in every shape of traffic (25 minutes)
+
+bench-echo: build $(SUPPORT)/epoll-echo $(SUPPORT)/go-echo nio-echo ## Compare the echo with C, Go and SwiftNIO (15 minutes)
 	@python3 Benchmarks/compare
+
+bench-relay: build ## Compare the relay with HAProxy and nginx, which are installed for it (10 minutes)
+	@scripts/setup.sh relays
+	@python3 Benchmarks/compare/relays.py
 
 .PHONY: nio-echo
 nio-echo:

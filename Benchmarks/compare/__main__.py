@@ -5,11 +5,9 @@ Writes the figures as JSON, as Markdown and as plots.
     python3 Benchmarks/compare                    everything, into Benchmarks/results (12 minutes)
     python3 Benchmarks/compare --rounds 3 --shapes 64x50,churn --into /tmp/results
 
-`make bench` builds what it needs and runs it. Benchmarks/README.md says how to read the results."""
+`make bench-echo` builds what it needs and runs it. Benchmarks/README.md says how to read the results."""
 
 import argparse
-import datetime
-import json
 import os
 import sys
 import tempfile
@@ -20,7 +18,7 @@ import manifest
 import measuring
 import plots
 import report
-from measuring import interleaved, progress
+from measuring import interleaved
 from servers import SERVERS, cpus
 
 IDLE_CONNECTIONS = 10_000
@@ -30,11 +28,12 @@ SLEEPERS = [name for name in SERVERS if name != "default"]
 def shapes(options, scratch):
     results = {}
     for shape in options.shapes:
+        arguments = measuring.SHAPES[shape][0]
         runs = interleaved(
             options.rounds, SERVERS,
-            lambda name: measuring.timed(name, shape, options.duration, scratch), shape,
+            lambda name: measuring.timed(name, arguments, options.duration, scratch), shape,
         )
-        checks = {name: measuring.checked(name, shape, scratch) for name in SERVERS}
+        checks = {name: measuring.checked(name, arguments, scratch) for name in SERVERS}
         results[shape] = {"runs": runs, "checks": checks}
     return results
 
@@ -122,25 +121,13 @@ def idle(options, scratch):
 
 def main():
     parser = argparse.ArgumentParser(prog="Benchmarks/compare", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS", 7)))
-    parser.add_argument("--duration", default=os.environ.get("DURATION", "1s"), help="of each run")
-    parser.add_argument(
-        "--shapes", default=os.environ.get("SHAPES", ",".join(measuring.SHAPES)),
-        help="some of " + ",".join(measuring.SHAPES),
-    )
-    parser.add_argument("--into", default="Benchmarks/results", help="the folder of the results")
-    options = parser.parse_args()
-    options.shapes = options.shapes.split(",")
-    unknown = [shape for shape in options.shapes if shape not in measuring.SHAPES]
-    if unknown:
-        parser.error(f"no shape '{unknown[0]}'; there are {', '.join(measuring.SHAPES)}")
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
+    measuring.add_options(parser, measuring.SHAPES)
+    options = measuring.parse(parser, measuring.SHAPES)
 
     with tempfile.TemporaryDirectory() as folder:
         scratch = os.path.join(folder, "run.json")
         results = {
-            "manifest": manifest.take(options),
+            "manifest": manifest.take(options, "bench-echo"),
             "shapes": shapes(options, scratch),
         }
         # What does not belong to a shape is measured where none is left out.
@@ -150,17 +137,7 @@ def main():
             results["idle"] = idle(options, scratch)
             results["paced"] = paced(options, results["shapes"], scratch)
 
-    os.makedirs(options.into, exist_ok=True)
-    commit = results["manifest"]["commit"]
-    stem = os.path.join(options.into, f"{datetime.date.today()}-{manifest.host()}-{commit}")
-    with open(f"{stem}.json", "w") as file:
-        json.dump(results, file, indent=1)
-    for name, drawing in plots.draw(results).items():
-        with open(f"{stem}-{name}.svg", "w") as file:
-            file.write(drawing)
-    with open(f"{stem}.md", "w") as file:
-        file.write(report.text(results, os.path.basename(stem)))
-    progress(f"written: {stem}.md, .json and .svg")
+    report.write(manifest.stem(options, results), results, report.text, plots.draw(results))
 
 
 main()

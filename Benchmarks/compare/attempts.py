@@ -6,8 +6,6 @@ C (`peers/uring-echo.c`), beside the same server without. Writes the figures as 
 `make bench-attempts` builds what it needs and runs it."""
 
 import argparse
-import datetime
-import json
 import os
 import tempfile
 
@@ -37,15 +35,16 @@ ATTEMPTS = {
 def by_shape(options, scratch):
     results = {}
     for shape in options.shapes:
+        arguments = measuring.SHAPES[shape][0]
         runs = measuring.interleaved(
             options.rounds, list(ATTEMPTS),
             lambda title: measuring.timed(
-                ATTEMPTS[title][0], shape, options.duration, scratch, ATTEMPTS[title][1]
+                ATTEMPTS[title][0], arguments, options.duration, scratch, ATTEMPTS[title][1]
             ),
             shape,
         )
         checks = {
-            title: measuring.checked(name, shape, scratch, switches)
+            title: measuring.checked(name, arguments, scratch, switches)
             for title, (name, switches) in ATTEMPTS.items()
         }
         results[shape] = {"runs": runs, "checks": checks}
@@ -98,9 +97,9 @@ def text(results, stem):
     head = ["tried", *(measuring.SHAPES[shape][1] for shape in shapes)]
     return "\n\n".join([
         f"# {stem}: what newer kernels offer",
-        f"`ROUNDS={results['manifest']['rounds']} DURATION={results['manifest']['duration']} make "
-        "bench-attempts`: server CPU per message to that of the same C server without the switch, in the "
-        "same round; the median and its 95 % confidence interval (bootstrap). Below 1 it pays.",
+        f"`{results['manifest']['command']}`: server CPU per message to that of the same C server without "
+        "the switch, in the same round; the median and its 95 % confidence interval (bootstrap). Below 1 it "
+        "pays.",
         report.table([*head, "lost / foreign / reordered / errors"], absolute + rows),
         f"## Memory of {IDLE_CONNECTIONS} connections",
         "The kernel's slabs for both ends of each, which has a message every two seconds.",
@@ -110,27 +109,19 @@ def text(results, stem):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="Benchmarks/compare/attempts.py", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS", 7)))
-    parser.add_argument("--duration", default=os.environ.get("DURATION", "400ms"), help="of each run")
-    parser.add_argument("--into", default="Benchmarks/results", help="the folder of the results")
-    options = parser.parse_args()
-    options.shapes = list(measuring.SHAPES)
+    parser = argparse.ArgumentParser(
+        prog="Benchmarks/compare/attempts.py", description=__doc__.split("\n\n")[0]
+    )
+    measuring.add_options(parser, measuring.SHAPES, duration="400ms")
+    options = measuring.parse(parser, measuring.SHAPES)
     with tempfile.TemporaryDirectory() as folder:
         scratch = os.path.join(folder, "run.json")
         results = {
-            "manifest": manifest.take(options),
+            "manifest": manifest.take(options, "bench-attempts"),
             "shapes": by_shape(options, scratch),
             "idle": idle(scratch),
         }
-    os.makedirs(options.into, exist_ok=True)
-    commit = results["manifest"]["commit"]
-    stem = os.path.join(options.into, f"{datetime.date.today()}-{manifest.host()}-{commit}-attempts")
-    with open(f"{stem}.json", "w") as file:
-        json.dump(results, file, indent=1)
-    with open(f"{stem}.md", "w") as file:
-        file.write(text(results, os.path.basename(stem)))
-    measuring.progress(f"written: {stem}.md and .json")
+    report.write(manifest.stem(options, results, "-attempts"), results, text, {})
 
 
 main()

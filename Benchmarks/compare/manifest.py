@@ -1,5 +1,6 @@
 """Where and of what a comparison was made: machine, kernel, settings, versions, commit."""
 
+import datetime
 import glob
 import os
 import re
@@ -48,7 +49,14 @@ def swift_nio():
     return output("git", "-C", checkout, "describe", "--tags") if os.path.isdir(checkout) else "unknown"
 
 
-def take(options):
+def stem(options, results, kind=""):
+    """The path of the results without the ends of the files' names."""
+    commit = results["manifest"]["commit"]
+    return os.path.join(options.into, f"{datetime.date.today()}-{host()}-{commit}{kind}")
+
+
+def take(options, target):
+    """`target` is what `make` was asked for."""
     weaknesses = "/sys/devices/system/cpu/vulnerabilities/"
     mitigations = {
         os.path.basename(path): read(path)
@@ -57,7 +65,7 @@ def take(options):
     }
     return {
         "command": f"ROUNDS={options.rounds} DURATION={options.duration} "
-                   f"SHAPES={','.join(options.shapes)} make bench",
+                   f"SHAPES={','.join(options.shapes)} make {target}",
         "rounds": options.rounds,
         "duration": options.duration,
         "commit": output("git", "describe", "--always", "--dirty"),
@@ -75,6 +83,8 @@ def take(options):
             "cc": output("cc", "--version"),
             "go": output("go", "version"),
             "swift-nio": swift_nio(),
+            "haproxy": output("haproxy", "-v"),
+            "nginx": output("nginx", "-v"),
         },
         "flags": {"swift": "-c release", "cc": "-O2", "go": "GOMAXPROCS=1, CGO_ENABLED=0"},
     }

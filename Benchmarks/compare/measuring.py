@@ -91,10 +91,9 @@ def figures(report):
     return kept
 
 
-def timed(name, shape, duration, report, options=(), **where):
-    """A run whose speed counts."""
-    arguments = SHAPES[shape][0] if isinstance(shape, str) else shape
-    with Server(name, options, where.get("server_cpus")) as server:
+def timed(name, arguments, duration, report, options=(), start=Server, **where):
+    """A run whose speed counts, of a server that `start` starts."""
+    with start(name, options, where.get("server_cpus")) as server:
         kept = figures(
             load(
                 server,
@@ -106,13 +105,13 @@ def timed(name, shape, duration, report, options=(), **where):
         return {**kept, "resident_bytes": server.resident_bytes()}
 
 
-def checked(name, shape, report, options=()):
+def checked(name, arguments, report, options=(), half_close=True, start=Server):
     """A run that checks every byte, and one that counts system calls where that is allowed: both cost
     time, so their speed does not count."""
-    arguments = [*SHAPES[shape][0], "--duration", "400ms", "--warmup", "200ms"]
-    half_close = ["--half-close"] if SHAPES[shape][0][0] == "rr" else []
-    with Server(name, options) as server:
-        integrity = load(server, [*arguments, "--verify", *half_close], report)["integrity"]
+    arguments = [*arguments, "--duration", "400ms", "--warmup", "200ms"]
+    closing = ["--half-close"] if half_close and arguments[0] == "rr" else []
+    with start(name, options) as server:
+        integrity = load(server, [*arguments, "--verify", *closing], report)["integrity"]
         calls = None
         if os.geteuid() == 0:
             counting = ["--server-pid", str(server.pid), "--count-system-calls"]
@@ -129,10 +128,10 @@ def kernel_bytes():
     return fields["Slab"]
 
 
-def idle_bytes(name, connections, report, options=()):
+def idle_bytes(name, connections, report, options=(), start=Server):
     """Memory for each connection that has a message every two seconds, above the server that has served
     a few and holds none: resident in the server's process, and the kernel's for both ends."""
-    with Server(name, options) as server:
+    with start(name, options) as server:
         load(server, ["rr", "--connections", "4", "--duration", "200ms", "--warmup", "100ms"], report)
         empty, kernel_empty = server.resident_bytes(), kernel_bytes()
         idle = subprocess.Popen(
@@ -155,3 +154,25 @@ def idle_bytes(name, connections, report, options=()):
 
 def median(values):
     return statistics.median(values)
+
+
+def add_options(parser, shapes, duration="1s"):
+    """What every comparison can be told, by an option or by the environment of `make`."""
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS", 7)))
+    parser.add_argument("--duration", default=os.environ.get("DURATION", duration), help="of each run")
+    parser.add_argument(
+        "--shapes", default=os.environ.get("SHAPES", ",".join(shapes)), help="some of " + ",".join(shapes)
+    )
+    parser.add_argument("--into", default="Benchmarks/results", help="the folder of the results")
+
+
+def parse(parser, shapes):
+    """The options, or an end with one line of what is wrong."""
+    options = parser.parse_args()
+    options.shapes = options.shapes.split(",")
+    unknown = [shape for shape in options.shapes if shape not in shapes]
+    if unknown:
+        parser.error(f"no shape '{unknown[0]}'; there are {', '.join(shapes)}")
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    return options

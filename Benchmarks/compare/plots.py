@@ -6,7 +6,8 @@ from servers import SERVERS, TITLES
 
 COLOURS = {
     "uring": "#2f7fd6", "epoll": "#7fb2e5", "c-epoll": "#8a8f98", "go": "#2aa198",
-    "go-splice": "#6cc3b9", "nio": "#e07b39",
+    "go-splice": "#6cc3b9", "nio": "#e07b39", "relay-uring": "#2f7fd6", "relay-epoll": "#7fb2e5",
+    "haproxy": "#8a8f98", "haproxy-splice": "#aab0b8", "nginx": "#2aa198",
 }
 INK = "#808890"
 WIDTH = 860
@@ -47,18 +48,19 @@ def cost(nanoseconds):
     return f"{nanoseconds / 1000:.1f} us" if nanoseconds >= 1000 else f"{nanoseconds:.0f} ns"
 
 
-def cpu(results):
+def cpu(results, shapes, ours):
+    """What each takes for a message beside `ours`; `shapes` has the titles."""
     groups = []
-    for shape, result in results["shapes"].items():
+    for shape, result in results.items():
         # Of each round by itself, as in the tables: the host may change its speed between rounds.
         shares = {
-            name: 1 / median(ratios(result["runs"], name, "server_cpu_ns"))
-            for name in SERVERS if name != "default" and name in result["runs"]
+            name: 1 / median(ratios(result["runs"], name, "server_cpu_ns", ours))
+            for name in result["checks"] if name != "default"
         }
-        ours = median([run["server_cpu_ns"] for run in result["runs"]["uring"]])
+        own = median([run["server_cpu_ns"] for run in result["runs"][ours]])
         most = max(shares.values())
         groups.append((
-            f"{SHAPES[shape][1]}: {cost(ours)}",
+            f"{shapes[shape][1]}: {cost(own)}",
             [
                 (TITLES[name], COLOURS[name], share / most, f"{share:.2f}")
                 for name, share in shares.items()
@@ -91,7 +93,7 @@ def latency(results):
 
 
 def draw(results):
-    drawings = {"cpu": cpu(results)}
+    drawings = {"cpu": cpu(results["shapes"], SHAPES, "uring")}
     if "spinning" in results:
         drawings["latency"] = latency(results)
     return drawings

@@ -1,10 +1,12 @@
 """The results as Markdown."""
 
+import json
+import os
 import random
 import statistics
 
-from measuring import SHAPES, median
-from servers import SERVERS, TITLES
+from measuring import SHAPES, median, progress
+from servers import TITLES
 
 RESAMPLES = 2000
 
@@ -59,14 +61,15 @@ def bars(results):
     return table(head, rows)
 
 
-def figures(results):
+def figures(results, shapes):
+    """A row for each server and shape; `shapes` has the titles."""
     rows = []
-    for shape, result in results["shapes"].items():
-        for name in SERVERS:
-            runs, check = result["runs"][name], result["checks"][name]
+    for shape, result in results.items():
+        for name, check in result["checks"].items():
+            runs = result["runs"][name]
             calls = "-" if check["system_calls"] is None else f"{check['system_calls']:.3f}"
             rows.append([
-                SHAPES[shape][1], TITLES[name],
+                shapes[shape][1], TITLES[name],
                 f"{column(runs, 'server_cpu_ns'):.0f}", f"{column(runs, 'messages_per_second'):.0f}",
                 f"{column(runs, 'server_cpu_share'):.2f}",
                 *(f"{column(runs, key) / 1000:.0f}" for key in ("p50_ns", "p99_ns", "p99_9_ns")),
@@ -174,7 +177,7 @@ def text(results, stem):
         "## Every figure",
         "Medians over the rounds. Integrity is of one further run of each, with `--verify --half-close`, "
         "and the system calls are of another.",
-        figures(results),
+        figures(results["shapes"], SHAPES),
     ]
     if "spinning" in results:
         parts += rest(results, stem)
@@ -192,3 +195,16 @@ def rest(results, stem):
         "Above the server without connections; each has a message every two seconds. What the kernel holds "
         "for the load's end is in the second column too, the same for all.", idle(results),
     ]
+
+
+def write(stem, results, words, drawings):
+    """The three forms of the results: JSON, plots, and what `words` makes of them as Markdown."""
+    os.makedirs(os.path.dirname(stem), exist_ok=True)
+    with open(f"{stem}.json", "w") as file:
+        json.dump(results, file, indent=1)
+    for name, drawing in drawings.items():
+        with open(f"{stem}-{name}.svg", "w") as file:
+            file.write(drawing)
+    with open(f"{stem}.md", "w") as file:
+        file.write(words(results, os.path.basename(stem)))
+    progress(f"written: {stem}.md and .json")

@@ -24,6 +24,11 @@ TITLES = {
     "go": "Go, reads and writes",
     "go-splice": "Go, io.Copy as it is",
     "nio": "SwiftNIO",
+    "relay-uring": "ringback, io_uring",
+    "relay-epoll": "ringback, epoll",
+    "haproxy": "HAProxy",
+    "haproxy-splice": "HAProxy, splice",
+    "nginx": "nginx",
 }
 
 
@@ -62,9 +67,10 @@ def command(name, port, options=()):
 
 
 class Server:
-    """A running server; ends with the `with` that it is used in."""
+    """A running server; ends with the `with` that it is used in. `command` makes its command line of
+    its name, its port and the options."""
 
-    def __init__(self, name, options=(), cpu_list=None):
+    def __init__(self, name, options=(), cpu_list=None, command=command):
         self.port = free_port()
         pinned = cpu_list or [cpus()[0]]
         self.process = subprocess.Popen(
