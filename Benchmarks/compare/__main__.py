@@ -100,6 +100,13 @@ def costs_of_spinning(options, scratch):
     return results
 
 
+def medians(samples):
+    """Of each kind of memory; None where a round could not be held."""
+    if None in samples:
+        return None
+    return {key: measuring.median([sample[key] for sample in samples]) for key in samples[0]}
+
+
 def idle(options, scratch):
     """Medians of three rounds, behind one that does not count: whoever is first pays for what the kernel
     keeps for the others."""
@@ -109,13 +116,7 @@ def idle(options, scratch):
     )
     return {
         "connections": IDLE_CONNECTIONS,
-        "bytes": {
-            name: {
-                key: measuring.median([sample[key] for sample in found[1:]])
-                for key in ("process", "kernel")
-            }
-            for name, found in samples.items()
-        },
+        "bytes": {name: medians(found[1:]) for name, found in samples.items()},
     }
 
 
@@ -126,18 +127,19 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         scratch = os.path.join(folder, "run.json")
-        results = {
-            "manifest": manifest.take(options, "bench-echo"),
-            "shapes": shapes(options, scratch),
-        }
+        results = {"manifest": manifest.take(options, "bench-echo")}
+        sections = {"shapes": lambda: shapes(options, scratch)}
         # What does not belong to a shape is measured where none is left out.
         if options.shapes == list(measuring.SHAPES):
-            results["spinning"] = spinning(options, scratch)
-            results["costs_of_spinning"] = costs_of_spinning(options, scratch)
-            results["idle"] = idle(options, scratch)
-            results["paced"] = paced(options, results["shapes"], scratch)
-
-    report.write(manifest.stem(options, results), results, report.text, plots.draw(results))
+            sections |= {
+                "spinning": lambda: spinning(options, scratch),
+                "costs_of_spinning": lambda: costs_of_spinning(options, scratch),
+                "idle": lambda: idle(options, scratch),
+                "paced": lambda: paced(options, results["shapes"], scratch),
+            }
+        stem = manifest.stem(options, results)
+        report.measure(stem, results, sections)
+    report.write(stem, results, report.text, plots.draw(results))
 
 
 main()

@@ -130,7 +130,8 @@ def kernel_bytes():
 
 def idle_bytes(name, connections, report, options=(), start=Server):
     """Memory for each connection that has a message every two seconds, above the server that has served
-    a few and holds none: resident in the server's process, and the kernel's for both ends."""
+    a few and holds none: resident in the server's process, and the kernel's for both ends. None where
+    they cannot be held: Go's `io.Copy` takes two descriptors of a pipe for each."""
     with start(name, options) as server:
         load(server, ["rr", "--connections", "4", "--duration", "200ms", "--warmup", "100ms"], report)
         empty, kernel_empty = server.resident_bytes(), kernel_bytes()
@@ -145,7 +146,8 @@ def idle_bytes(name, connections, report, options=(), start=Server):
         time.sleep(5)
         full, kernel_full = server.resident_bytes(), kernel_bytes()
         if idle.wait() != 0:
-            raise SystemExit(f"compare: {connections} idle connections to {name} could not be held")
+            progress(f"{name} could not hold {connections} connections")
+            return None
     return {
         "process": (full - empty) / connections,
         "kernel": (kernel_full - kernel_empty) / connections,

@@ -208,15 +208,16 @@ def main():
     ) as upstream:
         scratch = os.path.join(folder, "run.json")
         start = functools.partial(Server, command=functools.partial(command, folder, upstream.port))
-        results = {
-            "manifest": manifest.take(options, "bench-relay"),
-            "shapes": shapes(options, scratch, start),
-        }
+        results = {"manifest": manifest.take(options, "bench-relay")}
+        sections = {"shapes": lambda: shapes(options, scratch, start)}
         # What does not belong to a shape is measured where none is left out.
         if options.shapes == list(SHAPES):
-            results["paced"] = paced(options, results["shapes"], scratch, upstream, start)
-            results["idle"] = idle(scratch, start)
-    stem = manifest.stem(options, results, "-relay")
+            sections |= {
+                "paced": lambda: paced(options, results["shapes"], scratch, upstream, start),
+                "idle": lambda: idle(scratch, start),
+            }
+        stem = manifest.stem(options, results, "-relay")
+        report.measure(stem, results, sections)
     report.write(stem, results, text, {"cpu": plots.cpu(results["shapes"], SHAPES, "relay-uring")})
 
 

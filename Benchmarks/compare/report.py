@@ -142,7 +142,8 @@ def costs_of_spinning(results):
 
 def idle(results):
     rows = [
-        [TITLES[name], f"{value['process']:.0f}", f"{value['kernel']:.0f}"]
+        [TITLES[name], f"{value['process']:.0f}", f"{value['kernel']:.0f}"] if value
+        else [TITLES[name], "could not hold them", "-"]
         for name, value in results["idle"]["bytes"].items()
     ]
     return table(["server", "bytes of the process (RSS)", "bytes of the kernel (slabs), both ends"], rows)
@@ -197,11 +198,22 @@ def rest(results, stem):
     ]
 
 
-def write(stem, results, words, drawings):
-    """The three forms of the results: JSON, plots, and what `words` makes of them as Markdown."""
+def keep(stem, results):
     os.makedirs(os.path.dirname(stem), exist_ok=True)
     with open(f"{stem}.json", "w") as file:
         json.dump(results, file, indent=1)
+
+
+def measure(stem, results, sections):
+    """Section by section; those that are there are kept as JSON, should a later one fail."""
+    for name, section in sections.items():
+        results[name] = section()
+        keep(stem, results)
+
+
+def write(stem, results, words, drawings):
+    """The three forms of the results: JSON, plots, and what `words` makes of them as Markdown."""
+    keep(stem, results)
     for name, drawing in drawings.items():
         with open(f"{stem}-{name}.svg", "w") as file:
             file.write(drawing)
