@@ -8,6 +8,8 @@ SHELL := /bin/bash
 
 SUPPORT := .build-support
 LISTEN ?= 127.0.0.1:8888
+# Tests run the executables that are packaged: one release build less.
+WITH_STATIC := RINGBACK_BINARIES=$(CURDIR)/.build-static/release
 
 .PHONY: help setup build debug run demo test test-slow soak unit simulate \
 	bugbank instructions bench-micro asan tsan fuzz fuzz-keep codegen format lint bench bench-echo bench-attempts bench-client bench-relay clean
@@ -56,11 +58,11 @@ $(SUPPORT)/go-echo: Tests/Support/go-echo/main.go | setup
 	GO111MODULE=off GOFLAGS= GOPATH=$(abspath $(SUPPORT)/go) GOCACHE=$(abspath $(SUPPORT)/go-cache) \
 		CGO_ENABLED=0 go build -o $@ $<
 
-test: build codegen deb unit ## Build, and run every test
+test: codegen deb unit ## Build, and run every test
 
 .PHONY: static deb deploy-tools
 static: setup ## Build release executables that need no library but the C library
-	@scripts/static.sh
+	@scripts/static.sh ringback ringload
 
 deb: static deploy-tools ## Make the Debian package
 	@scripts/deb.sh
@@ -69,18 +71,18 @@ deb: static deploy-tools ## Make the Debian package
 deploy-tools: setup
 	@scripts/deploy-tools.sh
 
-unit: setup debug deploy-tools $(SUPPORT)/allocation-counter.so $(SUPPORT)/go-echo ## Run the tests (TEST=name runs some of them)
-	swift test --no-parallel $(if $(TEST),--filter '$(TEST)',--skip SoakTests)
+unit: static debug deploy-tools $(SUPPORT)/allocation-counter.so $(SUPPORT)/go-echo ## Run the tests (TEST=name runs some of them)
+	$(WITH_STATIC) swift test --no-parallel $(if $(TEST),--filter '$(TEST)',--skip SoakTests)
 
-test-slow: build debug ## Run the long bars of the reliability table, as CI does
-	swift test --no-parallel --filter SoakTests
+test-slow: static debug ## Run the long bars of the reliability table, as CI does
+	$(WITH_STATIC) swift test --no-parallel --filter SoakTests
 
-soak: build debug ## The same at full length: hours (SOAK=0.1: a tenth of it; TEST=name: some of it)
-	RINGBACK_SOAK=$(or $(SOAK),1) swift test --no-parallel --filter '$(or $(TEST),SoakTests)'
+soak: static debug ## The same at full length: hours (SOAK=0.1: a tenth of it; TEST=name: some of it)
+	$(WITH_STATIC) RINGBACK_SOAK=$(or $(SOAK),1) swift test --no-parallel --filter '$(or $(TEST),SoakTests)'
 
 simulate: setup ## Play 20,000 seeds for each backend on a model kernel (BACKEND=b SEED=n repeats one)
-	swift build -c release --scratch-path .build-simulate --product simulate
-	@.build-simulate/release/simulate --backend $(or $(BACKEND),both) \
+	@scripts/static.sh simulate
+	@.build-static/release/simulate --backend $(or $(BACKEND),both) \
 		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000) --from $(or $(FROM),0)) \
 		$(if $(DROP),--drop $(DROP))
 
@@ -111,7 +113,7 @@ bench-micro: setup ## Micro-benchmarks of the engine's turn on an ideal kernel, 
 	$(MICRO)
 	$(MICRO) thresholds check --path $(CURDIR)/Benchmarks/micro/Thresholds
 
-codegen: ## Prove that the hot functions of the release server are clean
+codegen: static ## Prove that the hot functions of the release server are clean
 	@scripts/codegen-gate.sh
 
 format: ## Format the Swift sources

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-binary=${1:-.build/release/ringback}
+binary=${1:-.build-static/release/ringback}
 tools=$(dirname "$(readlink -f "$(command -v swift)")")
 hot='turn|produce|feedStarved|drop|starved|receiveIfWanted|receiveAgain|receiveStopped|finishIfDrained|closeIfIdle|send|sent|received'
 forbidden='swift_(retain|release|bridgeObject|allocObject|dealloc|beginAccess|endAccess|once|getWitnessTable|getAssociated|dynamicCast|getGenericMetadata|getTypeByMangled)|[Ww]itness|metadata accessor|(call|jmp)[a-z]*[[:space:]]+\*'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the release executables so that they need no library but the C library's: those of Swift, and
-# liburing, zlib, the C++ and GCC's libraries are inside. Into .build-static, since the flags differ.
+# Builds the release executables that are named so that they need no library but the C library's: those of
+# Swift, and liburing, zlib, the C++ and GCC's libraries are inside. Into .build-static, since the flags
+# differ.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,12 +16,12 @@ printf '%s\n' 'Name: liburing' 'Description: io_uring' 'Version: 2.3' 'Cflags: -
     "Libs: -L$archives -luring" >"$archives/liburing.pc"
 
 # mktemp is called by Foundation, in a function that nothing here calls.
-for product in ringback ringload; do
+for product in "$@"; do
     PKG_CONFIG_PATH=$archives swift build -c release --scratch-path .build-static \
         --static-swift-stdlib -Xswiftc -Xclang-linker -Xswiftc -static-libgcc --product "$product"
 done
 
-for product in ringback ringload; do
+for product in "$@"; do
     needed=$(objdump --private-headers ".build-static/release/$product" |
         awk '$1 == "NEEDED" && $2 !~ /^(libc|libm|ld-linux-.*)\.so/ { print $2 }')
     if [[ -n $needed ]]; then
