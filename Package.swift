@@ -214,7 +214,7 @@ let package = Package(
         ),
         .testTarget(
             name: "DeployTests",
-            dependencies: ["Support"],
+            dependencies: ["Measure", "Net", "Support"],
             exclude: ["servicemonitor.schema.json"],
             swiftSettings: strict
         ),
