@@ -162,7 +162,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LoadTests",
-            dependencies: ["Load", "Measure", "Engine", "Net", "Support"],
+            dependencies: ["Load", "Measure", "Engine", "Net", "Support", "ringload"],
             swiftSettings: strict
         ),
         .testTarget(
