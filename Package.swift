@@ -185,7 +185,7 @@ let package = Package(
         ),
         .testTarget(
             name: "DoctorTests",
-            dependencies: ["Doctor", "URing"],
+            dependencies: ["Doctor", "Support", "URing"],
             swiftSettings: strict
         ),
         .testTarget(
