@@ -218,6 +218,11 @@ let package = Package(
             exclude: ["servicemonitor.schema.json"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: ["Support"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),
         .testTarget(
             name: "FuzzTests",
