@@ -168,7 +168,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LoadTests",
-            dependencies: ["Load", "Measure", "Engine", "Net", "Support"],
+            dependencies: ["Load", "Measure", "Engine", "Net", "Support", "ringload"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -191,7 +191,7 @@ let package = Package(
         ),
         .testTarget(
             name: "DoctorTests",
-            dependencies: ["Doctor", "URing"],
+            dependencies: ["Doctor", "Support", "URing"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -220,8 +220,13 @@ let package = Package(
         ),
         .testTarget(
             name: "DeployTests",
-            dependencies: ["Support"],
+            dependencies: ["Measure", "Net", "Support"],
             exclude: ["servicemonitor.schema.json"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: ["Support"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),

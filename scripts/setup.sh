@@ -14,6 +14,7 @@ needs=(
     "cc:gcc"
     "python3:python3"
     "ss:iproute2"
+    "jq:jq"
     "setpriv:util-linux"
     "ncat:ncat"
     "socat:socat"

@@ -21,8 +21,8 @@ public struct Finding: Encodable, Equatable, Sendable {
     public let effect: String?
     /// What to do, as a command where one does it; nil where it is fine.
     public let remedy: String?
-    /// The chapter of Tuning.md that says more.
-    public let chapter: Int?
+    /// The chapter of Tuning.md that says more, as a link from where that page lies.
+    public let link: String?
 
     static func fine(_ subject: String, _ found: String) -> Finding {
         Finding(
@@ -31,7 +31,7 @@ public struct Finding: Encodable, Equatable, Sendable {
             found: found,
             effect: nil,
             remedy: nil,
-            chapter: nil
+            link: nil
         )
     }
 
@@ -50,7 +50,15 @@ public struct Finding: Encodable, Equatable, Sendable {
             found: found,
             effect: effect,
             remedy: remedy,
-            chapter: chapter
+            link: "Tuning.md" + (anchors[chapter].map { "#" + $0 } ?? "")
         )
     }
+
+    /// The chapters of Tuning.md that findings name, as their titles are in links.
+    static let anchors = [
+        2: "2-the-backend", 3: "3-limits-descriptors-and-locked-memory",
+        4: "4-workers-and-pinning", 7: "7-accepting-backlog-and-somaxconn",
+        8: "8-ports-and-time_wait", 10: "10-the-network-card",
+        12: "12-containers-seccomp-and-cgroups", 13: "13-cloud-virtual-machines",
+    ]
 }

@@ -18,9 +18,9 @@ public enum Prescription {
             let indent = String(repeating: " ", count: width + 10)
             if let effect = finding.effect { lines.append(indent + effect) }
             if let remedy = finding.remedy {
-                let more = finding.chapter.map { " (Tuning.md, \($0))" } ?? ""
-                lines.append(indent + "to mend it: \(remedy)\(more)")
+                lines.append(indent + "to mend it: \(remedy)")
             }
+            if let link = finding.link { lines.append(indent + "more: \(link)") }
         }
         lines.append(summary(findings))
         return lines.joined(separator: "\n")

@@ -93,7 +93,7 @@ struct CompareCommand: ParsableCommand {
         load.duration = load.duration ?? .seconds(1)
         load.warmup = load.warmup ?? TimeSpan(nanoseconds: 200_000_000)
         var (plan, explanation) = try load.makePlan()
-        try requests.apply(to: &plan)
+        try requests.apply(to: &plan, part: load.part)
         try check(depth, "--depth", 1...65536)
         plan.depth = depth
         switch workload {

@@ -43,6 +43,17 @@ struct LoadOptions: ParsableArguments {
     )
     var source = SourceList()
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Make one of n equal parts of the load, counted from 0: connections, rate, count and \
+            sources are those of all parts together.
+            """,
+            valueName: "i/n"
+        )
+    )
+    var part = Part.whole
+
     @Option(help: "Worker threads of the load generator.")
     var workers: WorkerCount = .count(1)
 
@@ -77,17 +88,26 @@ struct LoadOptions: ParsableArguments {
     /// - Parameter connectionsLast: whether a connection has more than one request.
     func makePlan(connectionsLast: Bool = true) throws -> (LoadPlan, String) {
         let chosen = try backend.resolve()
-        try check(connections, "--connections", 1...1_000_000)
+        try check(connections, "--connections", part.count...1_000_000)
+        let connections = part.share(of: connections).count
         let addresses = try targets.map(LoadOptions.resolve)
         var plan = LoadPlan(target: addresses[0], backend: chosen.backend)
         plan.busyPolling = busyPoll.polling
         plan.targets = addresses
         let allowed = CPUSet.allowed()
         plan.workerCount = min(try workers.resolve(cpus: allowed.count), connections)
-        plan.registersFiles = try makeRoom(chosen, plan.workerCount, connectionsLast)
+        plan.registersFiles = try makeRoom(
+            connections,
+            chosen,
+            plan.workerCount,
+            connectionsLast
+        )
         plan.cpus = try parseCPUs(allowed)
         plan.connections = connections
-        plan.sources = source.addresses(connections: connections)
+        plan.sources = source.addresses(connections: connections, part: part)
+        guard plan.sources.isEmpty == source.prefixes.isEmpty else {
+            throw Failure(.usage, "--source has fewer addresses than --part has parts")
+        }
         guard !plan.hasNoEndpoint else {
             throw Failure(.usage, "--source has no address of the target's family")
         }
@@ -108,8 +128,8 @@ struct LoadOptions: ParsableArguments {
             guard duration == nil else {
                 throw Failure(.usage, "--duration and --count exclude each other")
             }
-            try check(count, "--count", 1...Int.max / 2)
-            return .messages(UInt64(count))
+            try check(count, "--count", part.count...Int.max / 2)
+            return .messages(UInt64(part.share(of: count).count))
         }
         let duration = duration ?? .seconds(10)
         guard duration.nanoseconds > 0 else { throw Failure(.usage, "--duration must be above 0") }
@@ -121,6 +141,7 @@ struct LoadOptions: ParsableArguments {
     ///
     /// - Returns: whether connections are registered files.
     private func makeRoom(
+        _ connections: Int,
         _ chosen: ChosenBackend,
         _ workerCount: Int,
         _ connectionsLast: Bool

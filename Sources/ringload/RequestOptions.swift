@@ -20,8 +20,8 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "Wait so long between a response and the next request.")
     var think = TimeSpan(nanoseconds: 0)
 
-    /// Takes them into a plan.
-    func apply(to plan: inout LoadPlan) throws {
+    /// Takes them into the plan of a part.
+    func apply(to plan: inout LoadPlan, part: Part) throws {
         plan.size = size
         guard let rate else {
             plan.arrivals = .closed(thinkNanoseconds: think.nanoseconds)
@@ -33,7 +33,7 @@ struct RequestOptions: ParsableArguments {
                 "--think and --rate exclude each other: a rate is kept whatever clients think"
             )
         }
-        plan.arrivals = .open(perSecond: rate.perSecond, spacing)
+        plan.arrivals = .open(perSecond: rate.perSecond / Double(part.count), spacing)
     }
 }
 

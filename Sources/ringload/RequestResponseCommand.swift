@@ -44,7 +44,7 @@ struct RequestResponseCommand: ParsableCommand {
 
     func run() throws {
         var (plan, explanation) = try load.makePlan()
-        try requests.apply(to: &plan)
+        try requests.apply(to: &plan, part: load.part)
         try check(depth, "--depth", 1...65536)
         plan.depth = depth
         plan.halfCloses = halfClose

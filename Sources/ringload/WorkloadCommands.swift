@@ -37,7 +37,7 @@ struct ConnectCommand: ParsableCommand {
 
     func run() throws {
         var (plan, explanation) = try load.makePlan(connectionsLast: false)
-        try requests.apply(to: &plan)
+        try requests.apply(to: &plan, part: load.part)
         guard requests.think.nanoseconds == 0 else {
             throw Failure(.usage, "--think has no meaning for crr: use --rate")
         }
@@ -128,7 +128,7 @@ struct IdleCommand: ParsableCommand {
         var (plan, explanation) = try load.makePlan()
         try check(active, "--active", 0...load.connections)
         guard every.nanoseconds > 0 else { throw Failure(.usage, "--every must be above 0") }
-        plan.workload = .idle(active: active)
+        plan.workload = .idle(active: load.part.share(of: active).count)
         plan.size = size
         plan.arrivals = .closed(thinkNanoseconds: every.nanoseconds)
         try MeasuredRun(plan, load, report, explanation).run()

@@ -72,30 +72,10 @@ struct KubernetesTests {
         let job = try Tools.text("kubernetes/load/job.yaml")
         let count = try seconds(/completions: (\d+)/, in: job)
         #expect(try seconds(/parallelism: (\d+)/, in: job) == count)
+        #expect(job.contains("--part=$(JOB_COMPLETION_INDEX)/\(count)\n"))
         #expect(job.contains("--hdr=/results/$(JOB_COMPLETION_INDEX).hlog"))
         let merge = try Tools.text("kubernetes/load/merge.yaml")
         let logs = merge.matches(of: /- \/results\/(\d+)\.hlog/).map { Int($0.output.1) }
         #expect(logs == (0..<count).map { $0 })
-    }
-
-    /// The arguments of the load are such that ringload takes: here they are run, for a moment.
-    @Test(.enabled(if: Place.hasBinaries, "the release build is missing"))
-    func theLoadCanBeRun() throws {
-        let job = try Tools.text("kubernetes/load/job.yaml")
-        let folder = try TemporaryFolder()
-        let server = try Server(["--workers", "1"])
-        let arguments = job.matches(of: /(?m)^            - (--\S+)$/).map { match in
-            String(match.output.1).replacing("$(JOB_COMPLETION_INDEX)", with: "0")
-                .replacing("/results", with: folder.path)
-                .replacing(/=(10|60)s$/, with: "=200ms")
-        }
-        #expect(arguments.count == 10)
-        let load = try Program(["ringload", "rr", server.address, "--ignore-audit"] + arguments)
-        let ended = try load.wait()
-        #expect(ended.status == 0, "\(ended.errors)")
-        let log = folder.path + "/0.hlog"
-        let sum = try Program.run("ringload", "merge", log, log, "--hdr", folder.path + "/all.hlog")
-        #expect(sum.status == 0, "\(sum.errors)")
-        #expect(try server.stop().status == 0)
     }
 }

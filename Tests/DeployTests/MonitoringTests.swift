@@ -36,44 +36,6 @@ private let known: [String: Set<String>] = {
     return metrics
 }()
 
-/// A Grafana dashboard, as far as it matters here.
-private struct Dashboard: Decodable {
-    struct Panel: Decodable {
-        struct Place: Decodable {
-            let h: Int
-            let w: Int
-            let x: Int
-            let y: Int
-        }
-        struct Target: Decodable {
-            let expr: String
-            let legendFormat: String
-        }
-        let id: Int
-        let type: String
-        let title: String
-        let description: String?
-        let gridPos: Place
-        let targets: [Target]?
-    }
-    struct Templating: Decodable {
-        struct Variable: Decodable { let name: String }
-        let list: [Variable]
-    }
-    let uid: String
-    let panels: [Panel]
-    let templating: Templating
-
-    static func read() throws -> Dashboard {
-        try JSONDecoder().decode(
-            Dashboard.self,
-            from: Data(Tools.text("grafana/ringback.json").utf8)
-        )
-    }
-
-    var queries: [String] { panels.flatMap { $0.targets ?? [] }.map(\.expr) }
-}
-
 @Suite(.enabled(if: Tools.areThere && Place.hasBinaries, "make deploy-tools and build first"))
 struct MonitoringTests {
     private let rules = try! Tools.text("prometheus/rules.yaml")
@@ -97,12 +59,11 @@ struct MonitoringTests {
         #expect(alerts.filter { !tests.contains("alertname=\"\($0)\"") } == [])
     }
 
-    /// A query as a recording rule, which promtool parses; Grafana's variables have values in it.
+    /// Queries as recording rules, which promtool parses.
     private func parse(_ queries: [String]) throws -> Ended {
         let folder = try TemporaryFolder()
         let records = queries.enumerated().map { number, query in
-            let text = query.replacing("$__rate_interval", with: "5m")
-                .replacing(/\$[a-z]+/, with: ".*").replacing("'", with: "''")
+            let text = Dashboard.filled(query).replacing("'", with: "''")
             return "  - {record: query_\(number), expr: '\(text)'}\n"
         }
         let text = "groups:\n- name: queries\n  rules:\n" + records.joined()

@@ -40,18 +40,8 @@ struct AdminEndpointTests {
             try program.waitUntilItSays(" reloaded")
         }
 
-        /// Status and body.
-        func get(_ path: String) throws -> (status: Int, body: String) {
-            let client = try TestClient(SocketAddress(parsing: "127.0.0.1:\(adminPort)"))
-            try client.send(
-                Array("GET \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".utf8)
-            )
-            let text = String(decoding: try client.receiveToEnd(), as: UTF8.self)
-            let status = try #require(
-                text.split(separator: " ").dropFirst().first.flatMap { Int($0) }
-            )
-            let body = text.components(separatedBy: "\r\n\r\n").dropFirst().joined()
-            return (status, body)
+        func get(_ path: String) throws -> WebPage {
+            try WebPage(path, from: SocketAddress(parsing: "127.0.0.1:\(adminPort)"))
         }
 
         /// The sum of a metric's samples, those with some label alone.

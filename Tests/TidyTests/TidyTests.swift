@@ -32,17 +32,6 @@ struct SourceFile {
         endings: [".swift", ".c", ".h"]
     )
 
-    /// The long options of both executables, without their dashes: ArgumentParser makes them of the
-    /// names of properties.
-    static var optionNames: Set<String> {
-        let folders = ["Sources/Options", "Sources/ringback", "Sources/ringload"]
-        let text = all(below: folders, endings: [".swift"])
-            .flatMap(\.lines).joined(separator: "\n")
-        let properties = text.matches(of: /(?s)@(?:Option|Flag)\b.*?\bvar ([a-z][A-Za-z]*)/)
-        let names = properties.map { String($0.output.1) }
-        return Set(names.map { $0.replacing(/[A-Z]/) { "-" + $0.output.lowercased() } })
-    }
-
     /// The files with a line that matches, as `path:line`.
     func places(matching pattern: Regex<Substring>) -> [String] {
         lines.enumerated().compactMap { number, line in
@@ -161,22 +150,12 @@ struct TidyTests {
         #expect(names.filter { !tests.contains("func \($0)(") } == [])
     }
 
-    /// Tuning.md names options and counters, which have to exist. An option is ours where it
-    /// follows the name of one of our programs, and where a piece of code begins with it.
+    /// Tuning.md names counters, which have to exist.
     @Test func theTuningPageNamesWhatExists() throws {
         let page = try String(
             contentsOf: SourceFile.root.appending(path: "Tuning.md"),
             encoding: .utf8
         )
-        let options = page.split(separator: "\n").flatMap { line -> [String] in
-            let command = line.firstMatch(of: /\bring(?:back|load) .*/)?.output ?? ""
-            return line.matches(of: /`--([a-z-]+)/).map { String($0.output.1) }
-                + command.matches(of: /\s--([a-z-]+)/).map { String($0.output.1) }
-        }
-        #expect(Set(options).count > 20)
-        let known = SourceFile.optionNames
-        #expect(options.filter { !known.contains($0.replacing(/^no-/, with: "")) } == [])
-
         let table = page.components(separatedBy: "\n## ").last ?? ""
         let counters = table.matches(of: /\n\| `([a-z_]+)`/).map { String($0.output.1) }
         #expect(counters.count > 10)
