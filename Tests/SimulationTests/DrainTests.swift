@@ -25,7 +25,7 @@ struct DrainTests {
             // 7 and 40 have no divisor in common: each of 40 clients has a time of its own.
             let rest = UInt64(client * 7 % 40) * 2 * Self.millisecond + 1
             operations.append(.rest(client: client, nanoseconds: rest))
-            for _ in 0..<(client < silent ? 1 : 60) {
+            for _ in 0..<(client < silent ? 1 : 50) {
                 operations.append(.send(client: client, byteCount: 100))
                 operations.append(.await(client: client))
                 operations.append(.rest(client: client, nanoseconds: 3 * Self.millisecond))
@@ -87,7 +87,7 @@ struct DrainTests {
     @Test(arguments: Backend.allCases)
     func whoWaitsIsServed(_ backend: Backend) throws {
         for seed: UInt64 in 0..<5 {
-            var plan = plan(backend, seed: seed, silent: 20, talking: 20)
+            var plan = plan(backend, seed: seed, silent: 20, talking: 8)
             plan.paceDrain(perSecond: 200)
             let outcome = try goWell(plan)
             let lastSilent = try #require(outcome.clients[..<20].compactMap(\.finAt).max())
@@ -104,7 +104,7 @@ struct DrainTests {
     @Test(arguments: Backend.allCases)
     func whoIsLeftAtTheEndGoesAtOnce(_ backend: Backend) throws {
         for seed: UInt64 in 0..<5 {
-            var plan = plan(backend, seed: seed, silent: 20, talking: 20)
+            var plan = plan(backend, seed: seed, silent: 20, talking: 8)
             plan.paceDrain(perSecond: 20, withinNanoseconds: 200 * Self.millisecond)
             let outcome = try goWell(plan)
             let moments = try outcome.clients.map { try #require($0.finAt) }
@@ -112,7 +112,7 @@ struct DrainTests {
             #expect(moments.count { $0 < hurry } <= 4)
             #expect(moments.allSatisfy { $0 < hurry + 10 * Self.millisecond })
             #expect(outcome.clients.allSatisfy { $0.sawFin })
-            #expect(outcome.counters.terminations[.drain, undelivered: true] < 20)
+            #expect(outcome.counters.terminations[.drain, undelivered: true] <= 8)
         }
     }
 }
