@@ -3,9 +3,8 @@
 //
 // The listeners close at once. A connection with nothing queued and nothing unread gets FIN, at
 // once or when its turn has come (Worker+Leaving.swift); one with more gets it when it has sent
-// what it received. What arrives after our FIN is read and
-// dropped, so that closing sends no RST, until the peer's own FIN comes. The drain timeout bounds
-// it all.
+// what it received. What arrives after our FIN is read and dropped, so that closing sends no RST,
+// until the peer's own FIN comes. The drain timeout bounds it all.
 
 import Net
 
