@@ -57,6 +57,8 @@ struct Connection {
         static let bypassing = Flags(rawValue: 1 << 15)
         /// A pipe holds bytes for it.
         static let piped = Flags(rawValue: 1 << 20)
+        /// Its turn to go has come, at a stop at a pace.
+        static let leaving = Flags(rawValue: 1 << 22)
 
         // Of the io_uring driver alone.
         /// What is armed only waits until bytes are there.

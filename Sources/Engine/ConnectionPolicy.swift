@@ -20,6 +20,9 @@ public struct ConnectionPolicy: Sendable, Equatable {
     public var finishesQuiet = true
     /// How long connections have to finish when the service stops.
     public var drainNanoseconds: UInt64 = 30 * .nanosecondsPerSecond
+    /// Connections let go in a second when the service stops, by all workers together, for nine
+    /// tenths of that time; 0 lets all go at once.
+    public var drainsPerSecond = 0
     /// Connections at once from one source, in all workers together; 0 for any number. A source is
     /// an IPv4 address, or the /64 of an IPv6 address.
     public var connectionsPerAddress = 0
@@ -30,6 +33,10 @@ public struct ConnectionPolicy: Sendable, Equatable {
 
     /// Half-close and write timeouts of a minute, and no limit on who connects.
     public init() {}
+
+    /// For how long a stop keeps to its pace. What is left after it has the rest of the time to
+    /// finish.
+    public var pacedDrainNanoseconds: UInt64 { drainNanoseconds - drainNanoseconds / 10 }
 
     /// How often a connection is looked at, at least: the shortest timeout that is on; nil where
     /// none is.

@@ -9,15 +9,17 @@ struct Deadlines {
         case acceptRetry
         /// The handler asked to be woken.
         case handlerWake
+        /// At a stop at a pace, another connection may go.
+        case departure
         /// The drain is over: connections that have not ended are cut.
         case stop
     }
 
-    private var moments = (UInt64.max, UInt64.max, UInt64.max)
+    private var moments = (UInt64.max, UInt64.max, UInt64.max, UInt64.max)
 
     /// The earliest moment in monotonic nanoseconds, or nil.
     var next: UInt64? {
-        let earliest = min(moments.0, moments.1, moments.2)
+        let earliest = min(moments.0, moments.1, min(moments.2, moments.3))
         return earliest == .max ? nil : earliest
     }
 
@@ -48,14 +50,16 @@ struct Deadlines {
             switch purpose {
             case .acceptRetry: moments.0
             case .handlerWake: moments.1
-            case .stop: moments.2
+            case .departure: moments.2
+            case .stop: moments.3
             }
         }
         set {
             switch purpose {
             case .acceptRetry: moments.0 = newValue
             case .handlerWake: moments.1 = newValue
-            case .stop: moments.2 = newValue
+            case .departure: moments.2 = newValue
+            case .stop: moments.3 = newValue
             }
         }
     }

@@ -64,6 +64,10 @@ public protocol Handler: ~Copyable, SendableMetatype {
     /// Without an effect to the contrary the connection then ends with our FIN.
     mutating func peerFinished(_ connection: ConnectionID, _ effects: inout Effects)
 
+    /// The connection that is let go together with one at a stop at a pace; nil where there is
+    /// none. Each is the other's.
+    func partner(of connection: ConnectionID) -> ConnectionID?
+
     /// The connection has ended; its name is void.
     mutating func closed(_ connection: ConnectionID, _ end: ConnectionEnd, _ effects: inout Effects)
 
@@ -83,6 +87,7 @@ extension Handler where Self: ~Copyable {
     public var production: Production { .none }
     public var asksAddresses: Bool { @inline(__always) get { false } }
     public func remark(on connection: ConnectionID, _ end: ConnectionEnd) -> Remark? { Remark() }
+    public func partner(of connection: ConnectionID) -> ConnectionID? { nil }
     public mutating func started(_ effects: inout Effects) {}
     public mutating func opened(
         _ connection: ConnectionID,

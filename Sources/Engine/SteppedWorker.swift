@@ -125,6 +125,7 @@ public struct SteppedWorker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Cop
             isSending: connection.flags.contains(.sending),
             isThrottled: connection.flags.contains(.throttled),
             isAborting: connection.flags.contains(.aborting),
+            isLeaving: connection.flags.contains(.leaving),
             isReadable: connection.flags.contains(.readable),
             isWritable: connection.flags.contains(.writable),
             pendingBytes: Int(connection.outbox.byteCount),
@@ -153,8 +154,8 @@ public struct StepControl: Sendable {
     /// What the worker polls.
     public var doorbell: Descriptor { control.doorbell.descriptor }
 
-    /// Asks the worker to stop, and rings.
-    public func requestStop() { control.requestStop() }
+    /// Asks the worker to stop, at a pace or at once, and rings.
+    public func requestStop(pacedBy pace: DrainPace?) { control.requestStop(pacedBy: pace) }
 
     /// Rings for nothing.
     public func ring() { control.doorbell.ring() }
@@ -178,6 +179,7 @@ public struct SteppedConnection: Sendable {
     public let isSending: Bool
     public let isThrottled: Bool
     public let isAborting: Bool
+    public let isLeaving: Bool
     /// What epoll has reported, as far as it still holds.
     public let isReadable: Bool
     public let isWritable: Bool

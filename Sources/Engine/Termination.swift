@@ -64,11 +64,14 @@ public struct ConnectionEnd: Equatable, Sendable {
     public let termination: Termination
     /// Bytes that were received or produced for it and never handed to the kernel.
     public let undeliveredBytes: Int
+    /// Whether it was broken off, by either side: not both had sent FIN.
+    public let isCut: Bool
 
     /// An end, as a test or a simulation puts it together.
-    public init(termination: Termination, undeliveredBytes: Int) {
+    public init(termination: Termination, undeliveredBytes: Int, isCut: Bool = false) {
         self.termination = termination
         self.undeliveredBytes = undeliveredBytes
+        self.isCut = isCut
     }
 }
 

@@ -13,7 +13,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         case .success(let opened): descriptor = opened
         case .failure(let error): return handler.connectFailed(tag: tag, error.code, &effects)
         }
-        guard !isStopping, let slot = state.connections.insert(descriptor, isAccepted: false) else {
+        guard takesConnects, let slot = state.connections.insert(descriptor, isAccepted: false)
+        else {
             driver.close(descriptor, reset: false)
             return handler.connectFailed(tag: tag, .noBufferSpace, &effects)
         }
@@ -171,15 +172,15 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         let end = ConnectionEnd(
             termination: state.connections[slot].termination
                 ?? (flags.contains(.finished) ? .finished : .peerFinished),
-            undeliveredBytes: Int(state.connections[slot].undelivered)
+            undeliveredBytes: Int(state.connections[slot].undelivered),
+            isCut: flags.contains(.aborting)
         )
         writeRecord(slot, end)
         // Where both sides have sent FIN, closing is silent, as it is behind the peer's RST; a
         // connection that is cut ends with RST.
-        let isCut =
-            flags.contains(.aborting) && end.termination != .peerReset
-            && !KnownFault.noLingering.isBack
-        driver.close(state.connections[slot].descriptor, reset: isCut)
+        let resets =
+            end.isCut && end.termination != .peerReset && !KnownFault.noLingering.isBack
+        driver.close(state.connections[slot].descriptor, reset: resets)
         // Whoever fed this connection may read again: nothing waits any more.
         resumeFeeder(of: slot)
         free(slot)

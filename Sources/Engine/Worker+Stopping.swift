@@ -1,10 +1,10 @@
 // Stopping: no byte that had arrived is lost, and nobody is cut who can still finish. Retiring,
 // where another group of workers takes over the listeners, ends nothing at all.
 //
-// The listeners close at once. A connection with nothing queued and nothing unread gets FIN; one
-// with more gets it when it has sent what it received. What arrives after our FIN is read and
-// dropped, so that closing sends no RST, until the peer's own FIN comes. The drain timeout bounds
-// it all.
+// The listeners close at once. A connection with nothing queued and nothing unread gets FIN, at
+// once or when its turn has come (Worker+Leaving.swift); one with more gets it when it has sent
+// what it received. What arrives after our FIN is read and dropped, so that closing sends no RST,
+// until the peer's own FIN comes. The drain timeout bounds it all.
 
 import Net
 
@@ -20,22 +20,34 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func stop() {
         guard phase != .stopping else { return }
         phase = .stopping
-        sweep = Sweep(cuts: false)
         state.deadlines.clear(.acceptRetry)
         state.deadlines.set(.stop, at: state.now + policy.drainNanoseconds)
         attendAllListeners()
+        if let pace = control.drainPace {
+            beginDepartures(pace)
+        } else {
+            sweep = Sweep(purpose: .finish)
+        }
+    }
+
+    /// Ends what is left.
+    mutating func cut() {
+        departures = nil
+        state.deadlines.clear(.departure)
+        sweep = Sweep(purpose: .cut)
     }
 
     @inline(never)
     mutating func continueSweep() {
         // Every completion of this turn has been looked at: what is unread lies in the sockets.
         guard var walk = sweep, hasSeenAllEvents else { return }
+        if walk.purpose == .depart { return continueDepartures() }
         while driver.hasRoom, walk.nextSlot < UInt32(state.connections.usedSlots) {
             let slot = walk.nextSlot
             walk.nextSlot += 1
             let flags = state.connections[slot].flags
             guard flags.contains(.open) else { continue }
-            if walk.cuts || flags.contains(.connecting) {
+            if walk.purpose == .cut || flags.contains(.connecting) {
                 abort(slot, .drain)
             } else {
                 finishIfQuiet(slot)
@@ -60,11 +72,15 @@ extension Worker where D: ~Copyable, H: ~Copyable {
 
     /// Lets a connection go that has nothing left to send and nothing left to read.
     mutating func finishIfQuiet(_ slot: UInt32) {
-        let flags = state.connections[slot].flags
-        guard policy.finishesQuiet, flags.contains(.open),
-            flags.isDisjoint(with: [.finishing, .aborting, .piped]),
-            state.connections[slot].outbox.isEmpty, !driver.hasUnreadBytes(slot, &state)
-        else { return }
+        if departures != nil { return finishIfLeaving(slot) }
+        guard policy.finishesQuiet, isQuiet(slot) else { return }
         finish(slot, because: .drain)
+    }
+
+    /// Whether a connection that is not ending has nothing left to send and nothing left to read.
+    mutating func isQuiet(_ slot: UInt32) -> Bool {
+        let flags = state.connections[slot].flags
+        return flags.contains(.open) && flags.isDisjoint(with: [.finishing, .aborting, .piped])
+            && state.connections[slot].outbox.isEmpty && !driver.hasUnreadBytes(slot, &state)
     }
 }

@@ -15,11 +15,19 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         var isPaused = false
     }
 
-    /// A walk over all connections at a stop: first each is let go when it has nothing left, at the
-    /// end of the drain it is cut.
+    /// A walk over all connections at a stop.
     struct Sweep {
+        enum Purpose {
+            /// Each is let go when it has nothing left.
+            case finish
+            /// Those are let go whose turn has come.
+            case depart
+            /// At the end of the drain, each is cut.
+            case cut
+        }
+
         var nextSlot: UInt32 = 0
-        var cuts: Bool
+        let purpose: Purpose
     }
 
     /// What a worker is about.
@@ -61,6 +69,8 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     // Connections that may have become quiet since the stop.
     var quietCandidates: SlotQueue
     var sweep: Sweep?
+    // The turns of a stop at a pace, until it is over.
+    var departures: Departures?
     var hasSeenAllEvents = true
 
     static var firstAcceptPause: UInt64 { 10 * .nanosecondsPerMillisecond }
@@ -296,7 +306,8 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
             case .handlerWake:
                 handler.woke(&effects)
                 retarget()
-            case .stop: sweep = Sweep(cuts: true)
+            case .departure: sweep = sweep ?? Sweep(purpose: .depart)
+            case .stop: cut()
             }
             applyEffects()
         }
@@ -309,7 +320,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         } else if control.isRetirementRequested {
             retire()
         }
-        if control.isCutRequested, isStopping { sweep = Sweep(cuts: true) }
+        if control.isCutRequested, isStopping { cut() }
         if control.isSnapshotWanted { control.publish(snapshot) }
         handler.woke(&effects)
         retarget()

@@ -34,6 +34,7 @@ public struct WorkerSnapshot: Sendable {
 public final class WorkerControl: Sendable {
     let doorbell: Doorbell
     private let stop = Atomic<Bool>(false)
+    private let pace = Mutex<DrainPace?>(nil)
     private let cut = Atomic<Bool>(false)
     private let retirement = Atomic<Bool>(false)
     /// The errno for which accepting pauses, or 0.
@@ -52,7 +53,11 @@ public final class WorkerControl: Sendable {
     var isCutRequested: Bool { cut.load(ordering: .acquiring) }
     var isRetirementRequested: Bool { retirement.load(ordering: .acquiring) }
 
-    func requestStop() {
+    /// The pace of the stop that was requested; nil where all may go at once.
+    var drainPace: DrainPace? { pace.withLock { $0 } }
+
+    func requestStop(pacedBy pace: DrainPace?) {
+        self.pace.withLock { $0 = pace }
         stop.store(true, ordering: .releasing)
         doorbell.ring()
     }

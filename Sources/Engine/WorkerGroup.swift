@@ -70,6 +70,7 @@ public final class WorkerGroup: Sendable {
     private let queues: [RecordQueue]
     private let workerCount: Int
     private let sockets: ListenerSet
+    private let policy: ConnectionPolicy
 
     /// What the threads leave behind.
     private final class Outcome: Sendable {
@@ -130,7 +131,7 @@ public final class WorkerGroup: Sendable {
             }
         } catch {
             // Nothing runs after a failure: the others would go on serving without a group.
-            for control in controls { control.requestStop() }
+            for control in controls { control.requestStop(pacedBy: nil) }
             for thread in threads { thread.join() }
             sockets.close(fromWorker: threads.count)
             throw error
@@ -142,6 +143,7 @@ public final class WorkerGroup: Sendable {
         self.outcome = outcome
         self.queues = queues
         workerCount = plan.workerCount
+        policy = plan.policy
         outcome.started.wait(forRings: plan.workerCount)
         if let failure = outcome.failure.withLock({ $0 }) {
             stop()
@@ -149,10 +151,13 @@ public final class WorkerGroup: Sendable {
         }
     }
 
-    /// Asks every worker to stop: listeners close, and connections finish what they hold, within
-    /// the policy's drain timeout.
-    public func requestStop() {
-        for control in controls { control.requestStop() }
+    /// Asks every worker to stop: listeners close, and connections finish what they hold, at the
+    /// policy's pace and within its drain timeout.
+    public func requestStop() { requestStop(pacedBy: DrainPace(policy)) }
+
+    /// Asks every worker to stop at a pace that others may share, or without one.
+    public func requestStop(pacedBy pace: DrainPace?) {
+        for control in controls { control.requestStop(pacedBy: pace) }
     }
 
     /// The sockets that listen, of all workers. They stay the group's.

@@ -137,7 +137,7 @@ public struct RelayHandler: Handler, ~Copyable {
         pairs[place].note(end, on: side)
         // While the preamble is not over a client has no partner, and may have an upstream.
         if let other = partner ?? pairs[place].upstream {
-            passOn(end.termination, of: side, to: other, place, &effects)
+            passOn(end, of: side, to: other, place, &effects)
         }
         if side == .client {
             pairs[place].flags.remove(.clientOpen)
@@ -150,13 +150,16 @@ public struct RelayHandler: Handler, ~Copyable {
 
     /// Ends the other side as this one has ended.
     private mutating func passOn(
-        _ termination: Termination,
+        _ end: ConnectionEnd,
         of side: RelaySide,
         to other: ConnectionID,
         _ place: Int,
         _ effects: inout Effects
     ) {
-        switch termination {
+        switch end.termination {
+        case .drain where !end.isCut:
+            // Its partner was let go together with it, but for one that came to stand later.
+            effects.finish(other)
         case .peerFinished, .finished, .idle:
             if side == .client, preambles[place] != nil {
                 pairs[place].flags.insert(.clientFinished)
@@ -167,6 +170,10 @@ public struct RelayHandler: Handler, ~Copyable {
             .limit, .aborted:
             effects.reset(other)
         }
+    }
+
+    public func partner(of connection: ConnectionID) -> ConnectionID? {
+        ends[Int(connection.slot)].partner
     }
 
     /// Forgets a pair of which nothing is left.

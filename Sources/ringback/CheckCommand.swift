@@ -26,7 +26,9 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         do throws(ConfigurationRefused) {
             let found = try ServiceConfiguration(file: file)
-            for warning in found.warnings { CommandRunner.say("ringback: \(warning)") }
+            for warning in found.warnings + found.doubts {
+                CommandRunner.say("ringback: \(warning)")
+            }
             let count = found.services.count
             print("OK: \(count) \(count == 1 ? "service" : "services")")
         } catch {

@@ -2,6 +2,7 @@
 // new one takes over the listeners, and the old one keeps the connections that it has until they
 // end.
 
+import Admin
 import Engine
 import Logging
 import Net
@@ -121,7 +122,17 @@ final class RunningService {
         current.group.requestRetirement()
     }
 
-    func requestStop() { for generation in generations { generation.group.requestStop() } }
+    /// Has all generations end, at the pace that the newest settings ask for.
+    func requestStop(_ logger: Logger) {
+        let pace = DrainPace(current.plan.group.policy)
+        for generation in generations { generation.group.requestStop(pacedBy: pace) }
+        guard let drain = PacedDrain(current.plan.group.policy) else { return }
+        let clients = books.reading.connections / current.plan.group.limits.slotsPerClient
+        guard clients > 0 else { return }
+        logger.info("\(name): \(drain.announcement(clients: clients))")
+        if let doubt = drain.doubt(clients: clients) { logger.warning("\(name): \(doubt)") }
+    }
+
     func requestCut() { for generation in generations { generation.group.requestCut() } }
 
     /// Whether every worker answers.

@@ -192,6 +192,14 @@ struct ConnectionOptions: ParsableArguments {
     var drainTimeout = TimeSpan.seconds(30)
 
     @Option(
+        help: """
+            Connections let go in a second at a stop, those that are silent for longest first; 0 \
+            lets all go at once.
+            """
+    )
+    var drainRate = 0
+
+    @Option(
         help: ArgumentHelp(
             "Probe silent peers: seconds of silence, seconds between probes, probes; or off.",
             valueName: "idle,interval,count"
@@ -208,6 +216,9 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: "What the kernel may hold for each client on its way in; 0 lets it adapt.")
     var receiveBuffer = ByteSize(bytes: 0)
 
+    /// How many there may be where nothing is said and descriptors allow it.
+    static let usualConnections = 10_000
+
     /// The capacity of each worker. Makes room for the descriptors of all.
     ///
     /// - Parameters:
@@ -219,7 +230,7 @@ struct ConnectionOptions: ParsableArguments {
         pipeDescriptors: Int = 0
     ) throws -> Int {
         let room = DescriptorRoom.connectionsAllowed(pipeDescriptors: pipeDescriptors)
-        let clients = maxConnections ?? min(10_000, max(1, room / slotsEach))
+        let clients = maxConnections ?? min(Self.usualConnections, max(1, room / slotsEach))
         guard clients >= 1 else {
             throw Failure(.usage, "--max-connections must be at least 1, not \(clients)")
         }
@@ -248,7 +259,15 @@ struct ConnectionOptions: ParsableArguments {
         guard acceptRatePerIp >= 0 else {
             throw Failure(.usage, "--accept-rate-per-ip must not be negative")
         }
+        guard drainRate >= 0 else { throw Failure(.usage, "--drain-rate must not be negative") }
+        guard drainRate == 0 || drainTimeout.nanoseconds > 0 else {
+            throw Failure(
+                .usage,
+                "--drain-rate needs a --drain-timeout; with 0 all are cut at once"
+            )
+        }
         var policy = ConnectionPolicy()
+        policy.drainsPerSecond = drainRate
         policy.connectionsPerAddress = maxConnectionsPerIp
         policy.acceptsPerSecond = acceptRate
         policy.acceptsPerSecondPerAddress = acceptRatePerIp

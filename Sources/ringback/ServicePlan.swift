@@ -56,6 +56,12 @@ struct ServicePlan {
         access log anew, and has the counts so far written. SIGUSR2 starts the program anew with
         the sockets that listen; when it serves, this process ends with its last connection.
 
+        With --drain-rate 100 --drain-timeout 60s a drain lets a hundred clients go in a second,
+        those that are silent for longest first, and serves the others until their turn comes.
+        Who is left after nine tenths of the timeout, 54 s, gets FIN at once, and is cut at its
+        end: so 5400 clients go at that pace, and the time is to be chosen for all there may be.
+        A relay lets a client and its upstream go together.
+
         Exit status: 0 stopped and drained, 1 could not run, 2 bad arguments,
         130 and 143 when a second SIGINT or SIGTERM cut connections.
         """

@@ -282,7 +282,7 @@ final class Supervisor {
         retiring = []
         noteServices(.draining)
         if !hasSuccessor { manager.say("STOPPING=1", "STATUS=draining") }
-        for service in services { service.requestStop() }
+        for service in services { service.requestStop(logger) }
         if !services.isEmpty { logger.info("draining; a second signal ends it now") }
         var mishap = loss
         var remaining = Remaining(hasSuccessor ? nil : manager, logger)

@@ -21,6 +21,7 @@ struct ObstacleTests {
         ("echo", "max-connections: \(Int.max)", "--max-connections must be at most 4294967295"),
         ("relay", "{to: a:1, max-connections: \(Int.max)}", "--max-connections must be at most"),
         ("echo", "accept-rate: -1", "--accept-rate must not be negative"),
+        ("echo", "drain-rate: -1", "--drain-rate must not be negative"),
         ("echo", "backlog: 0", "--backlog must be from 1 to 65535"),
         ("echo", "send-buffer: 1G", "--send-buffer must be at most 1 GiB"),
         ("echo", "{backend: epoll, registered-files: true}", "--registered-files needs io_uring"),

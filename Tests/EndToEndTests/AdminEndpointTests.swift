@@ -8,57 +8,6 @@ import Testing
 
 @Suite(.serialized, .enabled(if: Place.hasBinaries), .timeLimit(.minutes(2)))
 struct AdminEndpointTests {
-    /// `ringback serve` with an admin endpoint.
-    private final class Served {
-        let program: Program
-        let file = TemporaryFile()
-        let port = UInt16.random(in: 20000..<25000)
-        let adminPort: UInt16
-
-        init(_ more: String = "", wrapper: [String] = []) throws {
-            adminPort = port + 5000
-            try Self.write(file, port, adminPort, more)
-            program = try Program(wrapper + ["ringback", "serve", "--config", file.path])
-            try program.waitUntilItSays("try: nc")
-        }
-
-        private static func write(
-            _ file: TemporaryFile,
-            _ port: UInt16,
-            _ adminPort: UInt16,
-            _ more: String
-        ) throws {
-            let text =
-                "admin: 127.0.0.1:\(adminPort)\nservices:\n  greet:\n    type: echo\n"
-                + "    listen: 127.0.0.1:\(port)\n    workers: 2\n    pin: false\n" + more
-            try text.write(toFile: file.path, atomically: true, encoding: .utf8)
-        }
-
-        func reload(_ more: String) throws {
-            try Self.write(file, port, adminPort, more)
-            program.signal(SIGHUP)
-            try program.waitUntilItSays(" reloaded")
-        }
-
-        func get(_ path: String) throws -> WebPage {
-            try WebPage(path, from: SocketAddress(parsing: "127.0.0.1:\(adminPort)"))
-        }
-
-        /// The sum of a metric's samples, those with some label alone.
-        func sum(of name: String, with label: String = "") throws -> Int {
-            // A reading is kept for a moment.
-            usleep(150_000)
-            return try get("/metrics").body.split(separator: "\n")
-                .filter { $0.hasPrefix(name) && (label.isEmpty || $0.contains(label)) }
-                .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
-                .reduce(0) { $0 + Int($1) }
-        }
-
-        func client() throws -> TestClient {
-            try TestClient(SocketAddress(parsing: "127.0.0.1:\(port)"))
-        }
-    }
-
     private func echoes(_ client: TestClient) throws -> Bool {
         try client.send([1, 2, 3])
         return try client.receive(exactly: 3) == [1, 2, 3]

@@ -9,6 +9,7 @@ import URing
 struct Books {
     private let plan: Plan
     private var edges = EdgeBooks()
+    private var drain: DrainBooks
     /// For each buffer, whether it was seen in an outbox.
     private var isQueued: [Bool]
     /// For each slot, requests in flight by kind.
@@ -22,6 +23,7 @@ struct Books {
 
     init(_ plan: Plan) {
         self.plan = plan
+        drain = DrainBooks(plan)
         isQueued = Array(repeating: false, count: plan.limits.bufferCount)
     }
 
@@ -39,6 +41,7 @@ struct Books {
         }
         if plan.backend == .uring { countRequests(worker, host) }
         edges.begin(host)
+        drain.begin(host, slotCount: slots)
         for buffer in isQueued.indices { isQueued[buffer] = false }
         for slot in 0..<worker.usedSlots {
             if let connection = worker.connection(in: slot) {
@@ -48,6 +51,7 @@ struct Books {
             }
         }
         checkBuffers(worker, host)
+        drain.end(host)
         if worker.counters.staleCompletions > 0 {
             host.fail("a completion came for a former owner of a slot")
         }
@@ -100,6 +104,7 @@ struct Books {
         if host.socket(connection.descriptor) == nil {
             host.fail("slot \(slot) has a descriptor that is closed")
         }
+        drain.check(connection, in: slot, host)
         var bytes = 0
         var place = 0
         worker.outbox(of: slot) { buffer, byteCount in

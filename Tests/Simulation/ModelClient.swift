@@ -41,6 +41,9 @@ final class ModelClient {
     var connectedAt: UInt64 = 0
     /// What had arrived of it when the service was asked to stop: all of that has to come back.
     var arrivedAtStop: Int?
+    /// When bytes last moved on its connection at the host, and when the host sent FIN.
+    var movedAt: UInt64 = 0
+    var finAt: UInt64?
     /// Something befell its connection that excuses an early end.
     var mayBeCut = false
     var end: End?

@@ -42,6 +42,7 @@ final class ModelHost {
     // ---- the service's life ----
 
     var isStopRequested = false
+    private(set) var stoppedAt: UInt64 = 0
     var hasRung = false
     /// Trouble is over, and everybody finishes.
     var isSettling = false
@@ -162,6 +163,7 @@ final class ModelHost {
     func requestStop() {
         guard !isStopRequested else { return }
         isStopRequested = true
+        stoppedAt = timeline.now
         for client in clients {
             let socket = client.socket
             client.arrivedAtStop = socket.map { $0.received + $0.arrived } ?? 0
@@ -169,8 +171,17 @@ final class ModelHost {
             let isFull = clients.count > plan.limits.connectionsMax
             if isFull, !client.isIn { client.mayBeCut = true }
         }
-        control.requestStop()
+        control.requestStop(pacedBy: pace)
         hasRung = true
+    }
+
+    private var pace: DrainPace? {
+        guard plan.drainsPerSecond > 0 else { return nil }
+        return DrainPace(
+            perSecond: plan.drainsPerSecond,
+            seed: plan.seed,
+            now: timeline.now
+        )
     }
 
     /// No more trouble: from here on everything has to come to its end.

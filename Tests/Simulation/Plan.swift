@@ -128,6 +128,8 @@ package struct Plan: Sendable {
     var registersFiles = false
     var policy = Plan.patient
     var start = StartTrouble()
+    /// Connections that a stop lets go in a second; 0 lets all go at once.
+    package private(set) var drainsPerSecond = 0
     /// What a socket of the host holds in either direction.
     var receiveQueueBytes = 4096
     var sendQueueBytes = 4096
@@ -178,6 +180,8 @@ package struct Plan: Sendable {
         for client in 0..<clientCount { addClient(client, &chance) }
         addTroubles(&chance)
         start = StartTrouble(seed: seed)
+        var pacing = Chance(seed: Chance.mix(seed ^ 0xd7))
+        if pacing.happens(400) { drainsPerSecond = pacing.pick([1, 10, 100, 1000, 100_000]) }
         if backend == .epoll { addTroublesOfCalls() }
     }
 
@@ -191,6 +195,7 @@ package struct Plan: Sendable {
                 ? "events \(eventsMax)"
                 : "multishot \(usesMultishot), registered files \(registersFiles)")
             + start.description
+            + (drainsPerSecond > 0 ? ", \(drainsPerSecond) let go a second" : "")
             + (mayCut ? ", \(policy)" : "")
     }
 
@@ -211,6 +216,17 @@ package struct Plan: Sendable {
         limits.completionEntries = 8
         receiveQueueBytes = 10
         sendQueueBytes = 1
+    }
+
+    /// A stop lets so many go in a second, of clients for all of whom there is room.
+    ///
+    /// - Parameter nanoseconds: how long it may take in all; nil for any time.
+    package mutating func paceDrain(perSecond: Int, withinNanoseconds nanoseconds: UInt64? = nil) {
+        drainsPerSecond = perSecond
+        limits.connectionsMax = max(limits.connectionsMax, clientCount)
+        // Each turn every buffer is looked at.
+        limits.bufferCount = 128
+        if let nanoseconds { policy.drainNanoseconds = nanoseconds }
     }
 
     /// Connections are registered files.

@@ -13,6 +13,35 @@ package struct Outcome: Equatable, Sendable {
     package let trace: UInt64
     /// What the worker counted.
     package let counters: Counters
+    /// How the clients fared.
+    package let clients: [Fate]
+
+    init(_ host: ModelHost, _ counters: Counters) {
+        failure = host.failure
+        trace = host.trace
+        self.counters = counters
+        clients = host.clients.map { Fate($0) }
+    }
+}
+
+/// How a client fared.
+package struct Fate: Equatable, Sendable {
+    /// Bytes that came back to it, and those that had arrived when the service was to stop.
+    package let read: Int
+    package let arrivedAtStop: Int
+    /// When bytes last moved on its connection at the host, and when the host sent FIN.
+    package let movedAt: UInt64
+    package let finAt: UInt64?
+    /// Whether the last that it saw was FIN.
+    package let sawFin: Bool
+
+    init(_ client: ModelClient) {
+        read = client.read
+        arrivedAtStop = client.arrivedAtStop ?? 0
+        movedAt = client.movedAt
+        finAt = client.finAt
+        sawFin = client.end == .finished
+    }
 }
 
 /// Runs of plans.
@@ -119,7 +148,7 @@ private struct SimulatedRun<D: Driver & ~Copyable>: ~Copyable {
         let seen = worker.counters
         if !worker.isDone { complain("no end after \(seen.turns) turns") }
         guard host.failure == nil else {
-            return Outcome(failure: host.failure, trace: host.trace, counters: seen)
+            return Outcome(host, seen)
         }
         // The last closes are handed over, and what is on its way to the clients arrives.
         host.settle()
@@ -127,6 +156,6 @@ private struct SimulatedRun<D: Driver & ~Copyable>: ~Copyable {
         host.letClientsEnd()
         for client in host.clients { host.judge(client) }
         Books.checkEnd(counters, host)
-        return Outcome(failure: host.failure, trace: host.trace, counters: counters)
+        return Outcome(host, counters)
     }
 }
