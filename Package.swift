@@ -63,6 +63,11 @@ let package = Package(
             dependencies: ["URing", "Net"],
             swiftSettings: strict + bugBank
         ),
+        .target(
+            name: "Confinement",
+            dependencies: ["CLinux", "Net"],
+            swiftSettings: strict
+        ),
         .target(name: "Services", dependencies: ["Engine"], swiftSettings: strict),
         .target(name: "Relay", dependencies: ["Engine", "Net"], swiftSettings: strict),
         .target(
@@ -102,8 +107,8 @@ let package = Package(
         .executableTarget(
             name: "ringback",
             dependencies: [
-                "Admin", "Configuration", "Doctor", "Services", "Relay", "Engine", "Net",
-                "Options",
+                "Admin", "Configuration", "Confinement", "Doctor", "Services", "Relay", "Engine",
+                "Net", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
