@@ -100,7 +100,7 @@ let package = Package(
         ),
         .target(
             name: "Doctor",
-            dependencies: ["Engine", "Measure", "Net", "URing"],
+            dependencies: ["Confinement", "Engine", "Measure", "Net", "URing"],
             swiftSettings: strict
         ),
         .target(name: "Admin", dependencies: ["Engine", "Measure", "Net"], swiftSettings: strict),
@@ -190,7 +190,29 @@ let package = Package(
         ),
         .testTarget(
             name: "DoctorTests",
-            dependencies: ["Doctor", "URing"],
+            dependencies: ["Confinement", "Doctor", "URing"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Attempts",
+            dependencies: ["CURing"],
+            path: "Tests/ConfinementProbe/Attempts",
+            cSettings: strictC
+        ),
+        .executableTarget(
+            name: "confinement-probe",
+            dependencies: [
+                "Attempts", "Confinement",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/ConfinementProbe/Probe",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ConfinementTests",
+            dependencies: [
+                "CLinux", "Confinement", "Doctor", "Net", "Support", "confinement-probe",
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -41,6 +41,11 @@ struct ConfinementOptions: ParsableArguments {
         user.flatMap(Identity.mistake(in:)).map { ["--user: \($0)"] } ?? []
     }
 
+    /// All of them: others have other words.
+    var words: [String] {
+        [user ?? "", seccomp.rawValue, landlock.rawValue, ringRestrictions.rawValue]
+    }
+
     /// Who the process is to become; nil for who it is.
     func identity() throws -> Identity? {
         guard let user else { return nil }

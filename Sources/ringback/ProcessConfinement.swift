@@ -48,6 +48,8 @@ private enum FilePlace {
         guard let real = realpath(path, nil) else { return [folder(of: path)] }
         defer { free(real) }
         let target = String(cString: real)
+        // A log that is a device is never made anew, and its folder has all others in it.
+        guard !path.hasPrefix("/dev/") else { return [target] }
         return [folder(of: path), folder(of: target), target]
     }
 

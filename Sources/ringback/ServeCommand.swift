@@ -52,7 +52,16 @@ struct ServeCommand: ParsableCommand {
         )
         start.configuration = config
         if case .local(let path)? = try first.process.adminAddress() { start.adminPath = path }
-        let supervisor = Supervisor(reload: { try settings(try read()) })
+        let supervisor = Supervisor(reload: {
+            let next = try read()
+            if next.process.confinement.words != first.process.confinement.words {
+                CommandRunner.say(
+                    "ringback: user, seccomp, landlock and ring-restrictions stay as they were at "
+                        + "the start; a restart changes them"
+                )
+            }
+            return try settings(next)
+        })
         try supervisor.run(start) { try settings(first) }
     }
 
