@@ -69,6 +69,11 @@ let package = Package(
             dependencies: ["URing", "Net"],
             swiftSettings: strict + bugBank
         ),
+        .target(
+            name: "Confinement",
+            dependencies: ["CLinux", "Net"],
+            swiftSettings: strict
+        ),
         .target(name: "Services", dependencies: ["Engine"], swiftSettings: strict),
         .target(name: "Relay", dependencies: ["Engine", "Net"], swiftSettings: strict),
         .target(
@@ -101,15 +106,15 @@ let package = Package(
         ),
         .target(
             name: "Doctor",
-            dependencies: ["Engine", "Measure", "Net", "URing"],
+            dependencies: ["Confinement", "Engine", "Measure", "Net", "URing"],
             swiftSettings: strict
         ),
         .target(name: "Admin", dependencies: ["Engine", "Measure", "Net"], swiftSettings: strict),
         .executableTarget(
             name: "ringback",
             dependencies: [
-                "Admin", "Configuration", "Doctor", "Services", "Relay", "Engine", "Net",
-                "Options",
+                "Admin", "Configuration", "Confinement", "Doctor", "Services", "Relay", "Engine",
+                "Net", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -191,7 +196,29 @@ let package = Package(
         ),
         .testTarget(
             name: "DoctorTests",
-            dependencies: ["Doctor", "Support", "URing"],
+            dependencies: ["Confinement", "Doctor", "Support", "URing"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Attempts",
+            dependencies: ["CURing"],
+            path: "Tests/ConfinementProbe/Attempts",
+            cSettings: strictC
+        ),
+        .executableTarget(
+            name: "confinement-probe",
+            dependencies: [
+                "Attempts", "Confinement",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/ConfinementProbe/Probe",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ConfinementTests",
+            dependencies: [
+                "CLinux", "Confinement", "Doctor", "Net", "Support", "confinement-probe",
+            ],
             swiftSettings: strict
         ),
         .testTarget(

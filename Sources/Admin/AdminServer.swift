@@ -2,6 +2,7 @@
 // All of it is one thread of its own, behind the workers in the line for a CPU. Whoever scrapes,
 // however badly, costs the service nothing but what is left over.
 
+public import Engine
 import Net
 import Synchronization
 
@@ -21,19 +22,24 @@ public final class AdminServer: Sendable {
     }
 
     private let address: AdminAddress
+    private let beforeServing: ThreadStart?
     private let source: @Sendable () async -> ProcessReading
     private let running = Mutex<Running?>(nil)
 
     /// A server that is not started.
     ///
-    /// - Parameter source: is asked how the process is, at most every 100 ms and never twice at a
-    ///   time, on the server's thread. It should not block; where it takes longer than 2 seconds,
-    ///   those who ask get 503. It is cancelled by `stop`.
+    /// - Parameters:
+    ///   - beforeServing: called on the server's thread; where it fails, nothing is served.
+    ///   - source: is asked how the process is, at most every 100 ms and never twice at a time, on
+    ///     the server's thread. It should not block; where it takes longer than 2 seconds, those
+    ///     who ask get 503. It is cancelled by `stop`.
     public init(
         address: AdminAddress,
+        beforeServing: ThreadStart? = nil,
         source: @escaping @Sendable () async -> ProcessReading
     ) {
         self.address = address
+        self.beforeServing = beforeServing
         self.source = source
     }
 
@@ -66,8 +72,9 @@ public final class AdminServer: Sendable {
         do throws(SystemError) {
             let control = try AdminControl()
             let loop = try AdminLoop(listener, control, source: source)
-            let thread = try Thread(name: "admin") {
+            let thread = try Thread(name: "admin") { [beforeServing] in
                 Thread.stepBack(niceness: AdminServer.niceness)
+                do throws(SystemError) { try beforeServing?() } catch { control.requestStop() }
                 loop.run()
             }
             return Running(

@@ -136,6 +136,8 @@ public struct ProcessReading: Sendable {
     public var startedAtSeconds: Double
     public var state: ProcessState
     public var services: [ServiceReading]
+    /// What it has given up, by the names of the measures, and why not where it has not.
+    public var confinement: [String: String]
     /// What the kernel says of it; nil where that cannot be read.
     public var figures: ProcessFigures?
     /// When this was read, in seconds since 1970 (UTC).
@@ -148,6 +150,7 @@ public struct ProcessReading: Sendable {
         startedAtSeconds: Double,
         state: ProcessState,
         services: [ServiceReading],
+        confinement: [String: String] = [:],
         figures: ProcessFigures? = .current()
     ) {
         self.version = version
@@ -155,6 +158,7 @@ public struct ProcessReading: Sendable {
         self.startedAtSeconds = startedAtSeconds
         self.state = state
         self.services = services
+        self.confinement = confinement
         self.figures = figures
         readAtSeconds = Double(WallClock.nanoseconds) / 1e9
     }

@@ -14,6 +14,8 @@ struct StatusDocument: Codable, Equatable {
     var readAtSeconds: Double
     var connections: Int
     var drainingConnections: Int
+    /// Nil where the process is of a version that does not tell.
+    var confinement: [String: String]?
     var process: Figures?
     var services: [Service]
 
@@ -89,7 +91,7 @@ struct StatusDocument: Codable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case version, commit, state, connections, process, services
+        case version, commit, state, connections, confinement, process, services
         case startedAtSeconds = "started_at_seconds"
         case readAtSeconds = "read_at_seconds"
         case drainingConnections = "draining_connections"
@@ -106,6 +108,7 @@ extension StatusDocument {
             readAtSeconds: reading.readAtSeconds,
             connections: reading.connections,
             drainingConnections: reading.drainingConnections,
+            confinement: reading.confinement,
             process: reading.figures.map { Figures($0) },
             services: reading.services.map { Service($0) }
         )

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // The set-up ladder, in the order in which flags are given up: newest first. Without any of them
@@ -39,7 +40,7 @@ static int open_with_flags(struct curing_ring *r, const struct curing_options *o
 }
 
 static int try_ladder(struct curing_ring *r, const struct curing_options *options) {
-    uint32_t flags = base_flags;
+    uint32_t flags = base_flags | (options->restricted ? IORING_SETUP_R_DISABLED : 0);
     for (int i = 0; i < ladder_count; i++) flags |= ladder[i] & ~options->refused_flags;
     // DEFER_TASKRUN is only valid together with SINGLE_ISSUER.
     if (!(flags & IORING_SETUP_SINGLE_ISSUER)) flags &= ~(uint32_t)IORING_SETUP_DEFER_TASKRUN;
@@ -71,6 +72,61 @@ int curing_open(struct curing_ring *r, const struct curing_options *options) {
     // rate.
     if (r->ring.features & CURING_FEATURE_NO_IOWAIT) r->enter_flags |= CURING_ENTER_NO_IOWAIT;
     return 0;
+}
+
+enum { restrictions_max = 20 };
+
+struct restrictions {
+    struct io_uring_restriction entries[restrictions_max];
+    uint32_t count;
+};
+
+static void allow_operation(struct restrictions *all, uint8_t operation) {
+    struct io_uring_restriction *entry = &all->entries[all->count++];
+    entry->opcode = IORING_RESTRICTION_SQE_OP;
+    entry->sqe_op = operation;
+}
+
+static void allow_registration(struct restrictions *all, uint8_t operation) {
+    struct io_uring_restriction *entry = &all->entries[all->count++];
+    entry->opcode = IORING_RESTRICTION_REGISTER_OP;
+    entry->register_op = operation;
+}
+
+// liburing 2.3 declares these two and does not have them.
+static int register_with(const struct curing_ring *r, unsigned operation, const void *argument,
+                         unsigned count) {
+    long result = syscall(__NR_io_uring_register, r->ring.ring_fd, operation, argument, count);
+    return result < 0 ? -errno : 0;
+}
+
+int curing_restrict(struct curing_ring *r, const struct curing_restriction *restriction) {
+    static const uint8_t operations[] = {
+        IORING_OP_ACCEPT,   IORING_OP_RECV,         IORING_OP_SEND,  IORING_OP_SENDMSG,
+        IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_CLOSE,
+    };
+    struct restrictions all;
+    memset(&all, 0, sizeof all);
+    for (size_t i = 0; i < sizeof operations; i++) allow_operation(&all, operations[i]);
+    if (restriction->connects) allow_operation(&all, IORING_OP_CONNECT);
+    if (restriction->registers_files) {
+        allow_operation(&all, IORING_OP_SHUTDOWN);
+        allow_operation(&all, CURING_OP_FIXED_FD_INSTALL);
+        if (restriction->connects) allow_operation(&all, IORING_OP_SOCKET);
+    }
+    if (restriction->writes) {
+        allow_operation(&all, IORING_OP_WRITE);
+        allow_operation(&all, IORING_OP_WRITEV);
+    }
+    struct io_uring_restriction *flags = &all.entries[all.count++];
+    flags->opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+    flags->sqe_flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS;
+    // What curing_close does.
+    allow_registration(&all, IORING_UNREGISTER_PBUF_RING);
+    allow_registration(&all, IORING_UNREGISTER_RING_FDS);
+    int result = register_with(r, IORING_REGISTER_RESTRICTIONS, all.entries, all.count);
+    if (result < 0) return result;
+    return register_with(r, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
 static void close_group(struct curing_ring *r, uint16_t group) {

@@ -57,6 +57,12 @@ public struct OptionCatalogue: Sendable {
     /// Its options, in the order of its help.
     public let options: [CatalogueOption]
 
+    /// Some of the options of a command.
+    init(command: any ParsableArguments.Type, options: [CatalogueOption]) {
+        self.command = command
+        self.options = options
+    }
+
     /// The options of a command.
     public init(of command: any ParsableArguments.Type) {
         self.command = command

@@ -7,8 +7,10 @@ public import ArgumentParser
 public struct ServiceType: Sendable {
     /// What `type:` says of it, and what its command is called.
     public let name: String
-    /// Its options.
-    public let catalogue: OptionCatalogue
+    /// Its options, but for those of the process.
+    public private(set) var catalogue: OptionCatalogue
+    /// The options of its command, which runs a process of its own.
+    let ofCommand: OptionCatalogue
     /// What keeps a command that can be parsed from being run.
     let judge: @Sendable (any ParsableArguments) -> [String]
 
@@ -23,13 +25,25 @@ public struct ServiceType: Sendable {
     ) {
         self.name = name
         self.judge = judge
-        catalogue = OptionCatalogue(of: command)
+        ofCommand = OptionCatalogue(of: command)
+        catalogue = ofCommand
+    }
+
+    /// The type beside a process that has some of the options.
+    fileprivate func without(_ options: [CatalogueOption]) -> ServiceType {
+        var type = self
+        let names = Set(options.map(\.name))
+        type.catalogue = OptionCatalogue(
+            command: catalogue.command,
+            options: catalogue.options.filter { !names.contains($0.name) }
+        )
+        return type
     }
 }
 
 /// Everything that a configuration may consist of.
 public struct Schema: Sendable {
-    /// The settings of the process. None is called as an option of a service is.
+    /// The settings of the process. Where a command has one of them too, it is the process's.
     public let process: OptionCatalogue
     /// The types of services.
     public let types: [ServiceType]
@@ -51,8 +65,9 @@ public struct Schema: Sendable {
         judgeProcess: @escaping @Sendable (any ParsableArguments) -> [String] = { _ in [] },
         judgeTogether: @escaping @Sendable ([EffectiveService]) -> [Problem] = { _ in [] }
     ) {
-        self.process = OptionCatalogue(of: process)
-        self.types = types
+        let process = OptionCatalogue(of: process)
+        self.process = process
+        self.types = types.map { $0.without(process.options) }
         self.variablePrefix = variablePrefix
         self.foreignPrefixes = foreignPrefixes
         self.judgeProcess = judgeProcess

@@ -71,8 +71,8 @@ extension Schema {
         else { return (arguments, []) }
         let variables = Variables(environment, self, type: type)
         guard variables.problems.isEmpty else { throw ConfigurationRefused(variables.problems) }
-        let given = Set(arguments.compactMap { type.catalogue.option(in: $0)?.option.name })
-        let added = type.catalogue.options
+        let given = Set(arguments.compactMap { type.ofCommand.option(in: $0)?.option.name })
+        let added = type.ofCommand.options
             .compactMap { variables.layer[$0.name] }
             .filter { !given.contains($0.option.name) }
         return ([name] + added.arguments + arguments.dropFirst(), variables.warnings)

@@ -1,6 +1,7 @@
 // Checkup: what is fine on a host, what costs, and what keeps the service from running. Every check
 // is a function of what was read and what is wanted; nothing is tried here.
 
+import Confinement
 import Engine
 import Net
 import URing
@@ -49,7 +50,7 @@ public struct Checkup: Sendable {
     public var findings: [Finding] {
         let checks: [Finding?] = [
             kernel, uring, lockedMemory, descriptors, registeredFiles, processors, quota, virtual,
-            frequency, clock, backlog, handshakes, ports, congestion,
+            frequency, clock, backlog, handshakes, ports, congestion, confinement,
         ]
         return checks.compactMap { $0 } + cards
     }
@@ -121,6 +122,19 @@ public struct Checkup: Sendable {
 
     private var connectionsPerWorker: Int {
         (purpose.connections - 1) / purpose.workers + 1
+    }
+
+    // ---- what can be given up ----
+
+    /// Where a measure is missing the service runs as well and as fast.
+    private var confinement: Finding? {
+        guard !host.measures.isEmpty else { return nil }
+        let measures = host.measures.sorted { $0.key < $1.key }
+        let missing = measures.compactMap { name, measure in
+            if case .missing(let why) = measure { "no \(name): \(why)" } else { nil }
+        }
+        let taken = measures.filter(\.value.isInForce).map(\.key)
+        return .fine("confinement", (taken + missing).joined(separator: ", "))
     }
 
     // ---- limits ----

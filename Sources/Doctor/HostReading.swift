@@ -1,6 +1,7 @@
 // HostReading: what there is to know of a host and of what it allows this process. A plain value,
 // so that every host there might be can be made up.
 
+public import Confinement
 import Measure
 import Net
 public import URing
@@ -16,6 +17,9 @@ public struct HostReading: Sendable {
     public var features = ""
     /// Whether connections can be kept in tables of the rings.
     public var registersFiles = false
+    /// How it stands with what a process can give up, by the names of the options; empty where
+    /// nobody has looked.
+    public var measures: [String: Measure] = [:]
     /// The hard limit on descriptors of this process.
     public var descriptorsMax = 0
     /// Bytes of memory that this process may lock; nil for any number.
@@ -36,9 +40,14 @@ public struct HostReading: Sendable {
             let capabilities = try Capabilities.probe()
             host.features = capabilities.summary
             host.registersFiles = capabilities.registersFiles
+            host.measures["ring-restrictions"] =
+                capabilities.restrictsRings ? .inForce : .missing("the kernel cannot (Linux 5.10)")
         } catch {
             host.unavailable = error
         }
+        let confinement = Confinement(seccomp: .auto, landlock: .auto)
+        host.measures["seccomp"] = confinement.seccomp
+        host.measures["landlock"] = confinement.landlock
         host.descriptorsMax = Int(clamping: DescriptorLimit.current().hard)
         host.lockedBytesMax = LockedMemoryLimit.current()
         host.cpuCount = max(1, CPUSet.allowed().count)

@@ -21,17 +21,18 @@ public enum SeccompProfile {
         fadvise64 fallocate fchdir fchmod fchmodat fchown fcntl fdatasync flock fstat fstatfs
         fsync ftruncate futex futex_waitv getcpu getcwd getdents64 getegid geteuid getgid
         getgroups getpeername getpgrp getpid getppid getrandom getresgid getresuid getrlimit
-        getrusage getsid getsockname getsockopt gettid gettimeofday getuid ioctl kill linkat
-        listen lseek lstat madvise membarrier mkdir mkdirat mlock mlock2 mmap mprotect mremap
-        msync munlock munmap nanosleep newfstatat open openat openat2 pause pidfd_open
-        pidfd_send_signal pipe pipe2 poll ppoll prctl pread64 preadv prlimit64 pselect6 pwrite64
-        pwritev read readlink readlinkat readv recvfrom recvmmsg recvmsg rename renameat renameat2
-        restart_syscall rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo
-        rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sched_getaffinity
-        sched_getparam sched_getscheduler sched_setaffinity sched_yield select sendfile sendmmsg
-        sendmsg sendto set_robust_list set_tid_address setgid setgroups setpgid setresgid
-        setresuid setrlimit setsid setsockopt setuid shutdown sigaltstack signalfd4 socketpair
-        splice stat statfs statx symlinkat sysinfo tee tgkill time timerfd_create timerfd_gettime
+        getrusage getsid getsockname getsockopt gettid gettimeofday getuid ioctl kill
+        landlock_add_rule landlock_create_ruleset landlock_restrict_self linkat listen lseek lstat
+        madvise membarrier mkdir mkdirat mlock mlock2 mmap mprotect mremap msync munlock munmap
+        nanosleep newfstatat open openat openat2 pause pidfd_open pidfd_send_signal pipe pipe2
+        poll ppoll prctl pread64 preadv prlimit64 pselect6 pwrite64 pwritev read readlink
+        readlinkat readv recvfrom recvmmsg recvmsg rename renameat renameat2 restart_syscall rmdir
+        rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend
+        rt_sigtimedwait rt_tgsigqueueinfo sched_getaffinity sched_getparam sched_getscheduler
+        sched_setaffinity sched_yield seccomp select sendfile sendmmsg sendmsg sendto
+        set_robust_list set_tid_address setgid setgroups setpgid setpriority setresgid setresuid
+        setrlimit setsid setsockopt setuid shutdown sigaltstack signalfd4 socketpair splice stat
+        statfs statx symlinkat sysinfo tee tgkill time timerfd_create timerfd_gettime
         timerfd_settime times tkill umask uname unlink unlinkat utimensat vfork vmsplice wait4
         waitid write writev
         """

@@ -104,6 +104,8 @@ public struct DriverPlan: Sendable {
     public var usesMultishot = true
     /// Whether io_uring keeps accepted connections in tables of its own.
     public var registersFiles = false
+    /// Whether io_uring is restricted to what the driver asks of it.
+    public var restrictsRings = false
     /// Whether the worker looks for events before it sleeps.
     public var busyPolling = BusyPolling.off
     /// Set-up flags that io_uring does without even where the kernel has them: for tests of older

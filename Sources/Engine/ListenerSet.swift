@@ -3,7 +3,7 @@
 
 public import Net
 
-/// Sockets that listen on one address already.
+/// Sockets that listen on one address already, or are bound to it.
 public struct ListeningSockets: Sendable {
     /// What was asked for: its port may be 0, where theirs is the one that the kernel chose.
     public let address: SocketAddress
@@ -26,6 +26,30 @@ public struct ListeningSockets: Sendable {
             throw error
         }
         return ListeningSockets(address: address, descriptors: copies)
+    }
+
+    /// Sockets that are bound and do not listen yet, for a group of so many workers: for whoever is
+    /// to lose the right to bind. The kernel spreads connections over several of them.
+    public static func bound(
+        _ options: ListenOptions,
+        count: Int
+    ) throws(SystemError) -> ListeningSockets {
+        var options = options
+        let wanted = options.address
+        options.sharesPort = count > 1
+        if options.sharesPort { try Socket.claim(options.address) }
+        var descriptors: [Descriptor] = []
+        do throws(SystemError) {
+            for number in 0..<count {
+                descriptors.append(try Socket.bound(options))
+                // Where the kernel chose the port, the others take the same.
+                if number == 0 { options.address = try Socket.localAddress(of: descriptors[0]) }
+            }
+        } catch {
+            for descriptor in descriptors { descriptor.close() }
+            throw error
+        }
+        return ListeningSockets(address: wanted, descriptors: descriptors)
     }
 
     /// Closes them.
@@ -57,7 +81,7 @@ struct ListenerSet: Sendable {
                 if let place = inherited.firstIndex(where: { $0.address == options.address }) {
                     try take(inherited.remove(at: place), options)
                 } else {
-                    try open(options)
+                    try take(.bound(options, count: plan.workerCount), options)
                 }
             }
         } catch {
@@ -87,20 +111,6 @@ struct ListenerSet: Sendable {
             guard !descriptors.isEmpty else { return nil }
             return ListeningSockets(address: requested[number], descriptors: descriptors)
         }
-    }
-
-    /// A socket for each worker, the kernel spreading connections over them.
-    private mutating func open(_ options: ListenOptions) throws(SystemError) {
-        var options = options
-        options.sharesPort = ofWorkers.count > 1
-        if options.sharesPort { try Socket.claim(options.address) }
-        for number in ofWorkers.indices {
-            let descriptor = try Socket.listen(options)
-            ofWorkers[number].append(Listener(descriptor: descriptor, address: addresses.count))
-            // Where the kernel chose the port, the other workers take the same.
-            if number == 0 { options.address = try Socket.localAddress(of: descriptor) }
-        }
-        addresses.append(options.address)
     }
 
     /// Shares out sockets: none may be left without a worker, for connections wait in it; and a

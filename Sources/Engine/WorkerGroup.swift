@@ -10,6 +10,9 @@ public enum Backend: String, Sendable, CaseIterable {
     case epoll
 }
 
+/// What a thread does before what it is there for.
+public typealias ThreadStart = @Sendable () throws(SystemError) -> Void
+
 /// What a group of workers is to do.
 public struct GroupPlan: Sendable {
     /// The kernel interface.
@@ -40,6 +43,12 @@ public struct GroupPlan: Sendable {
     /// Whether io_uring keeps accepted connections in tables of its rings (registered files, Linux
     /// 6.8), where they are no descriptors of the process. No other backend can.
     public var registersFiles = false
+    /// Whether rings take nothing but what the driver asks of them, and nothing can be registered
+    /// with them any more (Linux 5.10). Wherever the kernel cannot, no worker starts.
+    public var restrictsRings = false
+    /// Called on each worker's thread when it has all that it needs, before it serves. Where it
+    /// fails, no worker runs.
+    public var beforeServing: ThreadStart?
     /// Whether workers look for events before they sleep.
     public var busyPolling = BusyPolling.off
     /// Set-up flags that io_uring does without even where the kernel has them: for tests of older
@@ -312,6 +321,7 @@ public final class WorkerGroup: Sendable {
             journal: journal,
             admission: tools.admission
         )
+        try plan.beforeServing?()
         tools.outcome.started.ring()
         return worker.run()
     }
@@ -325,6 +335,7 @@ extension DriverPlan {
         targets = plan.targets
         usesMultishot = plan.usesMultishot
         registersFiles = plan.registersFiles
+        restrictsRings = plan.restrictsRings
         busyPolling = plan.busyPolling
         refusedFlags = plan.refusedFlags
     }

@@ -29,6 +29,9 @@ public struct ServiceManager: Sendable {
     public let sockets: [Socket]
     /// Their names by their addresses, also when their descriptors have long been closed.
     public let names: [(address: SocketAddress, name: String)]
+    /// What the process that this one succeeds says that this one is held to; nil where there is
+    /// none.
+    public let confinement: String?
     /// Where the process that this one succeeds waits for it; nil where there is none.
     private let predecessor: Descriptor?
     /// The first is behind the standard streams.
@@ -47,6 +50,7 @@ public struct ServiceManager: Sendable {
         for name in [
             "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID",
             Successor.socketsVariable, Successor.namesVariable, Successor.readyVariable,
+            Successor.confinementVariable,
         ] {
             unsetenv(name)
         }
@@ -65,6 +69,7 @@ public struct ServiceManager: Sendable {
             environment(variable).map { Int32($0) == process } ?? false
         }
         path = environment("NOTIFY_SOCKET")
+        confinement = environment(Successor.confinementVariable)
         predecessor = environment(Successor.readyVariable).flatMap { Int32($0) }
             .map { Descriptor(rawValue: $0) }
         // A successor has the variable of the process that it succeeds, and its place.

@@ -173,7 +173,8 @@ public enum Socket {
         return Descriptor(rawValue: try SystemError.check("socket", number))
     }
 
-    private static func bound(_ options: ListenOptions) throws(SystemError) -> Descriptor {
+    /// A socket that is bound, and does not listen yet.
+    public static func bound(_ options: ListenOptions) throws(SystemError) -> Descriptor {
         let descriptor = try make(options.address.family)
         do throws(SystemError) {
             try set(descriptor, Int(SOL_SOCKET), SO_REUSEADDR, 1)

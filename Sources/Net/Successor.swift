@@ -15,20 +15,26 @@ public struct Successor: Sendable {
     static let socketsVariable = "RINGBACK_SUCCEEDED_SOCKETS"
     static let namesVariable = "RINGBACK_SUCCEEDED_NAMES"
     static let readyVariable = "RINGBACK_SUCCEEDED_READY"
+    static let confinementVariable = "RINGBACK_SUCCEEDED_CONFINEMENT"
 
     /// Starts the program that has this one's name now, with this one's arguments.
     ///
-    /// - Parameter sockets: what it is to listen on, with the names that a service manager gave
-    ///   them; the caller keeps his descriptors.
+    /// - Parameters:
+    ///   - sockets: what it is to listen on, with the names that a service manager gave them; the
+    ///     caller keeps his descriptors.
+    ///   - confinement: what the kernel holds it to from its first instruction on, in the words of
+    ///     whoever confines.
     public static func start(
-        handingOver sockets: [ServiceManager.Socket]
+        handingOver sockets: [ServiceManager.Socket],
+        confinement: String
     ) throws(SystemError) -> Successor {
         let pipe = try Pipe(byteCount: 1)
         defer { pipe.writeEnd.close() }
         do throws(SystemError) {
             let process = try spawn(
                 sockets.map(\.descriptor) + [pipe.writeEnd],
-                names: sockets.map(\.name)
+                names: sockets.map(\.name),
+                confinement
             )
             return Successor(process: process, ready: pipe.readEnd)
         } catch {
@@ -52,7 +58,8 @@ public struct Successor: Sendable {
     /// Starts the program with descriptors from 3 on, the last of which is the one to say so on.
     private static func spawn(
         _ descriptors: [Descriptor],
-        names: [String]
+        names: [String],
+        _ confinement: String
     ) throws(SystemError) -> Int32 {
         let first = Int32(ServiceManager.firstDescriptor)
         var actions = posix_spawn_file_actions_t()
@@ -75,6 +82,7 @@ public struct Successor: Sendable {
             currentEnvironment + [
                 "\(socketsVariable)=\(count)", "\(namesVariable)=\(names.joined(separator: ":"))",
                 "\(readyVariable)=\(first + Int32(count))",
+                "\(confinementVariable)=\(confinement)",
             ]
         var process: pid_t = 0
         let result = withStrings(CommandLine.arguments) { arguments in

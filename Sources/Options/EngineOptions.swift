@@ -21,12 +21,20 @@ public struct ChosenBackend: Sendable {
     public let explanation: String
     /// Whether connections can be registered files on it.
     public let registersFiles: Bool
+    /// Whether its rings can be restricted.
+    public let restrictsRings: Bool
 
     /// A backend with an explanation.
-    public init(backend: Backend, explanation: String, registersFiles: Bool = false) {
+    public init(
+        backend: Backend,
+        explanation: String,
+        registersFiles: Bool = false,
+        restrictsRings: Bool = false
+    ) {
         self.backend = backend
         self.explanation = explanation
         self.registersFiles = registersFiles
+        self.restrictsRings = restrictsRings
     }
 }
 
@@ -41,7 +49,8 @@ extension BackendChoice {
             return ChosenBackend(
                 backend: .uring,
                 explanation: "io_uring (\(capabilities.summary))",
-                registersFiles: capabilities.registersFiles
+                registersFiles: capabilities.registersFiles,
+                restrictsRings: capabilities.restrictsRings
             )
         } catch {
             guard self == .auto else {

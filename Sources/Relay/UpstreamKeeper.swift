@@ -2,6 +2,7 @@
 // of the bytes. It asks each in its turn whether it serves, and says so where that changes; workers
 // only ever read a flag.
 
+public import Engine
 public import Net
 import Synchronization
 
@@ -17,16 +18,24 @@ public final class UpstreamKeeper: Sendable {
 
     /// Begins to check.
     ///
-    /// - Parameter report: called on the keeper's thread, with a line for each change.
+    /// - Parameters:
+    ///   - beforeServing: called on the keeper's thread; where it fails, nothing is checked.
+    ///   - report: called on the keeper's thread, with a line for each change.
     public init(
         _ set: UpstreamSet,
         _ check: HealthCheck,
+        beforeServing: ThreadStart? = nil,
         report: @escaping @Sendable (String) -> Void
     ) throws(SystemError) {
         let (bell, stop) = (try Doorbell(), Stop())
         self.bell = bell
         isStopping = stop
         thread = try Thread(name: "checks") {
+            do throws(SystemError) {
+                try beforeServing?()
+            } catch {
+                return report("upstreams are not checked: \(error)")
+            }
             var round = CheckRound(set, check, report)
             round.run(until: bell) { stop.isAsked.load(ordering: .acquiring) }
         }

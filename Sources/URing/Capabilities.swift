@@ -12,6 +12,8 @@ public struct Capabilities: Sendable {
     public let featureBits: UInt32
     /// Whether connections can be registered files (Linux 6.8, for IORING_OP_FIXED_FD_INSTALL).
     public let registersFiles: Bool
+    /// Whether rings can be restricted to what a driver does (Linux 5.10).
+    public let restrictsRings: Bool
 
     /// Tries it, on the calling thread.
     ///
@@ -35,8 +37,21 @@ public struct Capabilities: Sendable {
         return Capabilities(
             setupFlags: ring.setupFlags,
             featureBits: ring.features,
-            registersFiles: ring.canRegisterFiles
+            registersFiles: ring.canRegisterFiles,
+            restrictsRings: Capabilities.canRestrict()
         )
+    }
+
+    private static func canRestrict() -> Bool {
+        var options = KernelRing.Options(submissionEntries: 8, completionEntries: 16)
+        options.restriction = RingRestriction(connects: false)
+        do throws(SystemError) {
+            let ring = try KernelRing(options)
+            try ring.enable()
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// One line for people: the features that were found.

@@ -18,6 +18,9 @@ public struct KernelRing: Ring, ~Copyable {
         /// How many accepted connections the ring keeps in a table of its own instead of as
         /// descriptors of the process; 0 for none. At most RLIMIT_NOFILE. Linux 6.8.
         public var registeredFiles = 0
+        /// What the ring is to be restricted to; nil for nothing. A ring that is has to be given
+        /// its groups of buffers first, and then to be enabled.
+        public var restriction: RingRestriction?
         #if BUGBANK
             /// Whether sends are made as a careless server makes them, see `makeWrite`.
             package var sendsAreWrites = false
@@ -37,6 +40,7 @@ public struct KernelRing: Ring, ~Copyable {
     private var tail: UInt32
     /// Whether connections are registered files.
     public let registersFiles: Bool
+    private let restriction: RingRestriction?
     /// Submissions that fit before the next enter.
     public private(set) var submissionRoom: Int
     #if BUGBANK
@@ -50,7 +54,8 @@ public struct KernelRing: Ring, ~Copyable {
         var request = curing_options(
             submission_entries: UInt32(options.submissionEntries),
             completion_entries: UInt32(options.completionEntries),
-            refused_flags: options.refusedFlags.rawValue
+            refused_flags: options.refusedFlags.rawValue,
+            restricted: options.restriction != nil
         )
         let result = curing_open(ring, &request)
         guard result == 0 else {
@@ -69,9 +74,26 @@ public struct KernelRing: Ring, ~Copyable {
         tail = head
         submissionRoom = Int(curing_submission_room(ring))
         registersFiles = options.registeredFiles > 0
+        restriction = options.restriction
         #if BUGBANK
             sendsAreWrites = options.sendsAreWrites
         #endif
+    }
+
+    /// Has a restricted ring take submissions; nothing more can be registered with it. For any
+    /// other ring it has no effect.
+    public func enable() throws(SystemError) {
+        guard let restriction else { return }
+        var wanted = curing_restriction(
+            connects: restriction.connects,
+            registers_files: registersFiles,
+            writes: false
+        )
+        #if BUGBANK
+            wanted.writes = sendsAreWrites
+        #endif
+        let result = curing_restrict(ring, &wanted)
+        try SystemError.check("io_uring_register(RESTRICTIONS)", result)
     }
 
     private static func openFiles(
@@ -318,6 +340,16 @@ extension Completion {
         self.result = result
         self.flags = flags & Completion.knownFlags
     }
+}
+
+/// What a ring can be restricted to (IORING_REGISTER_RESTRICTIONS, Linux 5.10): the operations of a
+/// driver. Filters of system calls do not see what a ring is asked for.
+public struct RingRestriction: Equatable, Sendable {
+    /// Whether it connects.
+    public var connects: Bool
+
+    /// A restriction to serving, and perhaps to connecting.
+    public init(connects: Bool) { self.connects = connects }
 }
 
 /// Set-up flags of a ring (io_uring_setup(2)).

@@ -1,6 +1,7 @@
 // AdminEndpoint: the admin server of the process, and what is said of it.
 
 import Admin
+import Engine
 import Logging
 import Options
 
@@ -10,9 +11,14 @@ final class AdminEndpoint {
     private let server: AdminServer
 
     /// Listens there.
-    init(_ address: AdminAddress, _ books: ProcessBooks, _ logger: Logger) throws {
+    init(
+        _ address: AdminAddress,
+        _ books: ProcessBooks,
+        beforeServing: @escaping ThreadStart,
+        _ logger: Logger
+    ) throws {
         self.address = address
-        server = AdminServer(address: address) { books.reading }
+        server = AdminServer(address: address, beforeServing: beforeServing) { books.reading }
         do throws(AdminError) {
             try server.start()
         } catch {

@@ -81,19 +81,22 @@ struct CheckChoice: ParsableArguments {
 
     /// Looks after upstreams while workers run.
     ///
-    /// - Parameter listeners: of the relay, to which no name may come to lead.
+    /// - Parameters:
+    ///   - listeners: of the relay, to which no name may come to lead.
+    ///   - beforeServing: what a thread does first that has to do with upstreams.
     /// - Returns: what ends that.
     func keep(
         _ set: UpstreamSet,
         _ check: HealthCheck?,
         listeners: [SocketAddress],
         _ group: WorkerGroup,
+        beforeServing: ThreadStart?,
         _ logger: Logger
     ) throws -> () -> Void {
         let report: @Sendable (String) -> Void = { logger.notice("\($0)") }
         do throws(SystemError) {
             let checks = try check.map { check throws(SystemError) in
-                try UpstreamKeeper(set, check, report: report)
+                try UpstreamKeeper(set, check, beforeServing: beforeServing, report: report)
             }
             let names = try keepAddresses(set, listeners, group, report)
             return {

@@ -24,9 +24,13 @@ struct EchoCommand: ParsableCommand {
 
     @OptionGroup var server: ServerOptions
 
+    @OptionGroup(title: "Confinement")
+    var confinement: ConfinementOptions
+
     func run() throws {
         try server.prepareProcess()
-        try Supervisor().run(ProcessSettings(services: [plan(name: "echo")]))
+        let start = ProcessStart(confinement: confinement, servers: [server])
+        try Supervisor().run(start) { ProcessSettings(services: [try plan(name: "echo")]) }
     }
 
     /// The service that the options ask for.

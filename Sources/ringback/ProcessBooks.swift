@@ -10,6 +10,7 @@ final class ProcessBooks: Sendable {
     private struct State {
         var phase = ProcessState.starting
         var services: [ServiceBooks] = []
+        var confinement: [String: String] = [:]
     }
 
     private let state = Mutex(State())
@@ -17,8 +18,14 @@ final class ProcessBooks: Sendable {
 
     /// What the process is about, and the services that it has.
     func set(_ phase: ProcessState, _ services: [ServiceBooks]) {
-        state.withLock { $0 = State(phase: phase, services: services) }
+        state.withLock {
+            $0.phase = phase
+            $0.services = services
+        }
     }
+
+    /// What the process has given up.
+    func set(confinement: [String: String]) { state.withLock { $0.confinement = confinement } }
 
     /// How the process is.
     var reading: ProcessReading {
@@ -27,7 +34,8 @@ final class ProcessBooks: Sendable {
             version: Ringback.version,
             startedAtSeconds: startedAtSeconds,
             state: state.phase,
-            services: state.services.map(\.reading)
+            services: state.services.map(\.reading),
+            confinement: state.confinement
         )
     }
 }

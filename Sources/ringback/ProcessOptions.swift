@@ -14,9 +14,12 @@ struct ProcessOptions: ParsableArguments {
     )
     var admin: String?
 
+    @OptionGroup(title: "Confinement")
+    var confinement: ConfinementOptions
+
     /// What keeps the process from running, in lines that name the options concerned.
     var obstacles: [String] {
-        Obstacles.lines { _ = try adminAddress() }
+        Obstacles.lines { _ = try adminAddress() } + confinement.obstacles
     }
 
     /// Where that is.

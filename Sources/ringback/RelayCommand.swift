@@ -42,9 +42,14 @@ struct RelayCommand: ParsableCommand {
     @OptionGroup(title: "Limits")
     var limits: LimitOptions
 
+    @OptionGroup(title: "Confinement")
+    var confinement: ConfinementOptions
+
     func run() throws {
         try server.prepareProcess()
-        try Supervisor().run(ProcessSettings(services: [plan(name: "relay")]))
+        var start = ProcessStart(confinement: confinement, servers: [server])
+        start.upstreamPorts = upstreams.ports
+        try Supervisor().run(start) { ProcessSettings(services: [try plan(name: "relay")]) }
     }
 
     /// The service that the options ask for.
@@ -77,8 +82,15 @@ struct RelayCommand: ParsableCommand {
         plan.ownCounts = { counters.fields.map { NamedCount($0.name, $0.value) } }
         plan.upstreams = set
         plan.describe = { UpstreamReport.describe($0, set) }
-        plan.whileRunning = { [checks] group, logger in
-            try checks.keep(set, check, listeners: group.addresses, group, logger)
+        plan.whileRunning = { [checks] group, beforeServing, logger in
+            try checks.keep(
+                set,
+                check,
+                listeners: group.addresses,
+                group,
+                beforeServing: beforeServing,
+                logger
+            )
         }
         return plan
     }

@@ -41,6 +41,9 @@ struct UpstreamChoice: ParsableArguments {
     @Option(help: "Have upstreams told of their clients by the PROXY protocol, of this version.")
     var proxyTo: ProxyVersion?
 
+    /// The ports of the upstreams, but for those that are none.
+    var ports: [UInt16] { to.compactMap { try? UpstreamOptions(parsing: $0).port } }
+
     /// The upstreams, resolved.
     func makeSet(listeners: [SocketAddress]) throws -> UpstreamSet {
         let options = try parsed()

@@ -32,7 +32,7 @@ final class Generation {
         group = try Generation.start(&plan, inheriting: sockets)
         self.plan = plan
         do {
-            end = try plan.whileRunning(group, logger)
+            end = try plan.whileRunning(group, plan.group.beforeServing, logger)
         } catch {
             group.stop()
             throw error

@@ -1,5 +1,6 @@
 // ringback serve: the services of a configuration file in one process, and anew at SIGHUP.
 
+import Admin
 import ArgumentParser
 import Configuration
 import Engine
@@ -45,8 +46,23 @@ struct ServeCommand: ParsableCommand {
         let first = try read()
         guard let server = first.services.first?.command.server else { return }
         try server.prepareProcess()
-        let supervisor = Supervisor(reload: { try settings(try read()) })
-        try supervisor.run(try settings(first))
+        var start = ProcessStart(
+            confinement: first.process.confinement,
+            servers: first.services.map(\.command.server)
+        )
+        start.configuration = config
+        if case .local(let path)? = try first.process.adminAddress() { start.adminPath = path }
+        let supervisor = Supervisor(reload: {
+            let next = try read()
+            if next.process.confinement.words != first.process.confinement.words {
+                CommandRunner.say(
+                    "ringback: user, seccomp, landlock and ring-restrictions stay as they were at "
+                        + "the start; a restart changes them"
+                )
+            }
+            return try settings(next)
+        })
+        try supervisor.run(start) { try settings(first) }
     }
 
     private func read() throws -> ServiceConfiguration {

@@ -33,3 +33,24 @@ extension ServiceManager {
         return found.map { ListeningSockets(address: $0.address, descriptors: $0.descriptors) }
     }
 }
+
+extension ProcessStart {
+    /// Sockets for all that the services are to listen on, bound while the process may.
+    ///
+    /// - Parameter addresses: for which there are sockets.
+    func bound(but addresses: [SocketAddress]) throws -> [ListeningSockets] {
+        var all: [ListeningSockets] = []
+        for server in servers {
+            let count = try server.workers.resolve(cpus: CPUSet.allowed().count)
+            for options in try server.listeners() where !addresses.contains(options.address) {
+                do throws(SystemError) {
+                    all.append(try ListeningSockets.bound(options, count: count))
+                } catch {
+                    let failure = StartFailure.listener(options.address, error)
+                    throw Failure(.couldNotRun, failure.explanation)
+                }
+            }
+        }
+        return all
+    }
+}

@@ -18,6 +18,8 @@ struct ServicePlan {
     let server: ServerOptions
     var group: GroupPlan
     var chosen: ChosenBackend
+    /// What the announcement says of how rings are restricted.
+    var ringRemark = ""
     /// What the announcement says behind the addresses, such as ` to 10.0.0.1:80`.
     var purpose = ""
     /// Fields of an access log line that are the service's own.
@@ -29,7 +31,8 @@ struct ServicePlan {
     /// Starts its workers, with the handler of whoever makes the plan.
     let startWorkers: (GroupPlan) throws(StartFailure) -> WorkerGroup
     /// Called once the workers run; what it returns is called when they have ended.
-    var whileRunning: (WorkerGroup, Logger) throws -> () -> Void = { _, _ in {} }
+    /// Threads that it starts do first what workers do.
+    var whileRunning: (WorkerGroup, ThreadStart?, Logger) throws -> () -> Void = { _, _, _ in {} }
 
     init(
         _ kind: ServiceKind,
@@ -88,6 +91,7 @@ struct ServicePlan {
             + (onEpoll == 0 ? "" : ", \(onEpoll) of them on epoll")
             + (group.cpus.isEmpty ? "" : ", pinned")
             + (group.registersFiles ? ", registered files" : "")
+            + (group.backend == .uring ? ringRemark : "")
             + "; try: nc \(first.hostForPeople) \(first.port)"
     }
 }

@@ -29,6 +29,8 @@ final class Supervisor {
     /// Sockets that somebody else opened for the process, until a service takes them.
     private var handedOver: [ListeningSockets]
     private var liveness: Liveness
+    /// Nil until the process is confined.
+    private var confinement: ProcessConfinement?
     /// Whether the manager's process is another one by now.
     private var hasSuccessor = false
 
@@ -55,8 +57,23 @@ final class Supervisor {
     }
 
     /// Serves until the process is to stop, or until a listener is lost; then drains.
-    func run(_ settings: ProcessSettings) throws {
-        admin = try settings.admin.map { try AdminEndpoint($0, books, logger) }
+    ///
+    /// - Parameters:
+    ///   - process: what the process is to be able to do.
+    ///   - settings: read when it can do nothing else any more, since that tries what is there.
+    func run(_ process: ProcessStart, _ settings: () throws -> ProcessSettings) throws {
+        let identity = try process.confinement.identity()
+        if identity != nil { handedOver += try process.bound(but: handedOver.map(\.address)) }
+        let confinement = try ProcessConfinement(
+            process,
+            becoming: identity,
+            inherited: manager.confinement
+        )
+        self.confinement = confinement
+        books.set(confinement: confinement.reading)
+        let settings = try settings()
+        confinement.announce(logger)
+        admin = try endpoint(at: settings.admin)
         for plan in settings.services { try start(plan) }
         for sockets in handedOver {
             logger.warning("no service listens on \(sockets.address), which was handed over")
@@ -90,7 +107,7 @@ final class Supervisor {
             let wanted = plan.group.listeners.map(\.address)
             let sockets = handedOver.filter { wanted.contains($0.address) }
             handedOver.removeAll { wanted.contains($0.address) }
-            let generation = try Generation(plan, inheriting: sockets, logger)
+            let generation = try generation(plan, inheriting: sockets)
             services.append(RunningService(generation))
             announce(generation)
         } catch {
@@ -98,6 +115,14 @@ final class Supervisor {
             try? stop(because: nil)
             throw error
         }
+    }
+
+    private func generation(
+        _ plan: ServicePlan,
+        inheriting sockets: [ListeningSockets]
+    ) throws -> Generation {
+        let confined = try confinement?.confined(plan) ?? plan
+        return try Generation(confined, inheriting: sockets, logger)
     }
 
     private func announce(_ generation: Generation) {
@@ -149,7 +174,7 @@ final class Supervisor {
                 let sockets = services.flatMap {
                     $0.current.group.duplicateListeners(on: plan.group.listeners.map(\.address))
                 }
-                started[plan.name] = try Generation(plan, inheriting: sockets, logger)
+                started[plan.name] = try generation(plan, inheriting: sockets)
             }
         } catch {
             // They may have taken connections in the meantime: those are served to their end.
@@ -187,7 +212,9 @@ final class Supervisor {
     private func endpoint(at address: AdminAddress?) throws -> AdminEndpoint? {
         guard let address else { return nil }
         if let admin, admin.address == address { return admin }
-        return try AdminEndpoint(address, books, logger)
+        guard let confinement else { return nil }
+        let before = confinement.beforeAdministering(logger)
+        return try AdminEndpoint(address, books, beforeServing: before, logger)
     }
 
     /// Which services the admin endpoint tells of. Two of a name would be one to whoever reads it.
@@ -243,7 +270,8 @@ final class Supervisor {
                 handingOver: listeners.map {
                     let name = manager.name(ofSocketOn: $0.localAddress)
                     return ServiceManager.Socket(descriptor: $0, name: name)
-                }
+                },
+                confinement: confinement?.marks ?? ""
             )
             if successor.waitUntilItServes(nanoseconds: Supervisor.successionNanoseconds) {
                 manager.say("MAINPID=\(successor.process)")

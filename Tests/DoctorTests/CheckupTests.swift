@@ -49,6 +49,16 @@ struct CheckupTests {
         #expect(Prescription.text(findings).hasSuffix("All is fine."))
     }
 
+    /// What cannot be given up keeps nothing from running, and costs nothing.
+    @Test func saysWhatCanBeGivenUp() {
+        let found = findings {
+            $0.measures = ["seccomp": .inForce, "landlock": .missing("the kernel has none")]
+        }
+        let finding = found.first { $0.subject == "confinement" }
+        #expect(finding?.found == "seccomp, no landlock: the kernel has none")
+        #expect(finding?.verdict == .fine)
+    }
+
     @Test(arguments: [
         (Unavailable.disabledBySysctl, "kernel.io_uring_disabled", "sysctl -w"),
         (.forbidden, "seccomp", "io_uring_setup"),

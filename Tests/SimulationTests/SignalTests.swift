@@ -7,14 +7,6 @@ import Net
 import Support
 import Testing
 
-/// The executables beside this one.
-enum Built {
-    static func path(_ name: String) -> String {
-        let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        return URL(filePath: own ?? "").deletingLastPathComponent().path + "/" + name
-    }
-}
-
 /// A server whose clients reset their connections in the middle of the echo.
 enum ResettingClients {
     private static let clientsMax = 300

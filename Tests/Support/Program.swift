@@ -27,6 +27,15 @@ public enum Place {
     }
 }
 
+/// The executables that were built with the tests.
+public enum Built {
+    /// One of them.
+    public static func path(_ name: String) -> String {
+        let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return URL(filePath: own ?? "").deletingLastPathComponent().path + "/" + name
+    }
+}
+
 /// A program that has ended.
 public struct Ended {
     public let status: Int32

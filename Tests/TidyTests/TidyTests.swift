@@ -51,15 +51,15 @@ struct TidyTests {
     }
 
     private let core = [
-        "URing", "Net", "Engine", "Services", "Measure", "Load", "Conform", "Doctor",
+        "URing", "Net", "Confinement", "Engine", "Services", "Measure", "Load", "Conform", "Doctor",
     ]
 
     @Test func filesAreFound() {
         #expect(SourceFile.sources.count > 30)
     }
 
-    @Test func onlyURingAndNetImportC() {
-        let others = core.filter { !["URing", "Net"].contains($0) }
+    @Test func onlyTheLowestRoomsImportC() {
+        let others = core.filter { !["URing", "Net", "Confinement"].contains($0) }
         let pattern = /^\s*(?:public |internal |package )?import (?:CURing|CLinux|CLiburing)/
         let above = ["Admin", "Options", "Configuration", "ringback", "ringload"]
         #expect(places(in: others + above, matching: pattern) == [])
@@ -82,6 +82,10 @@ struct TidyTests {
     @Test func dependenciesPointDown() {
         #expect(
             places(in: ["Net"], matching: /import (?:URing|Engine|Services|Load|Options)/) == []
+        )
+        #expect(
+            places(in: ["Confinement"], matching: /import (?:URing|Engine|Services|Load|Options)/)
+                == []
         )
         #expect(places(in: ["URing"], matching: /import (?:Engine|Services|Load|Options)/) == [])
         #expect(places(in: ["Engine"], matching: /import (?:Services|Load|Options|Measure)/) == [])

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "confinement.h"
 #include "counting.h"
 #include "transmission.h"
 

@@ -75,11 +75,24 @@ struct curing_options {
     uint32_t submission_entries;
     uint32_t completion_entries;
     uint32_t refused_flags;  // set-up flags not to ask for, for tests of older kernels
+    bool restricted;         // takes no submission before curing_restrict
+};
+
+/// What a restricted ring may be asked for beside what every driver does.
+struct curing_restriction {
+    bool connects;
+    bool registers_files;
+    bool writes;  // for a fault of the bug bank
 };
 
 /// Opens a ring on the calling thread, stepping down one flag at a time on EINVAL and halving the
 /// sizes on ENOMEM. Returns 0 or -errno.
 int curing_open(struct curing_ring *ring, const struct curing_options *options);
+/// Has a ring that was opened `restricted` take submissions, and those alone that a driver makes
+/// (IORING_REGISTER_RESTRICTIONS, Linux 5.10): it opens nothing, and nothing more is registered
+/// with it. From the thread that uses it: SINGLE_ISSUER takes the one that enables a ring for its
+/// issuer.
+int curing_restrict(struct curing_ring *ring, const struct curing_restriction *restriction);
 /// Unregisters the buffer rings, then closes the ring: the other order lets the kernel write into
 /// freed memory.
 void curing_close(struct curing_ring *ring);

@@ -13,6 +13,9 @@ extension UringDriver where R == KernelRing {
         )
         options.refusedFlags = plan.refusedFlags
         if plan.registersFiles { options.registeredFiles = state.limits.registeredFiles }
+        if plan.restrictsRings {
+            options.restriction = RingRestriction(connects: !plan.targets.isEmpty)
+        }
         #if BUGBANK
             options.sendsAreWrites = KnownFault.sendsAreWrites.isBack
         #endif
@@ -21,6 +24,7 @@ extension UringDriver where R == KernelRing {
             do throws(SystemError) {
                 var ring = try KernelRing(options)
                 try ring.openGroup(group, entries: state.limits.bufferCount)
+                try ring.enable()
                 self.init(ring: ring, group: group, plan: plan, &state)
                 return
             } catch {
