@@ -25,7 +25,9 @@ struct ProcessStart {
     /// else, its threads are held to ports, each to those of its service.
     var rights: ProcessRights {
         let logs = servers.compactMap(\.accessLog).filter { $0 != "-" }
-        let folders = (logs + (adminPath.map { [$0] } ?? [])).flatMap(FilePlace.folders(of:))
+        // The socket's file is made anew by each process.
+        let socket = adminPath.map { [FilePlace.folder(of: $0)] } ?? []
+        let folders = Set(logs.flatMap(FilePlace.folders(of:)) + socket).sorted()
         guard configuration == nil else {
             return ProcessRights(writableFolders: folders, connects: .any, binds: .any)
         }
@@ -42,18 +44,18 @@ struct ProcessStart {
 
 /// Where a file is, or is to be made.
 private enum FilePlace {
-    /// The folder of a path, and that of what the path leads to; the latter too, which may be no
-    /// file, such as the terminal.
+    /// The folder of a path, and that of what the path leads to. Where that is no file, such as the
+    /// terminal, it is never made anew, and its folder may have all the host's devices in it.
     static func folders(of path: String) -> [String] {
         guard let real = realpath(path, nil) else { return [folder(of: path)] }
         defer { free(real) }
         let target = String(cString: real)
-        // A log that is a device is never made anew, and its folder has all others in it.
-        guard !path.hasPrefix("/dev/") else { return [target] }
-        return [folder(of: path), folder(of: target), target]
+        var status = stat()
+        guard stat(real, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return [target] }
+        return [folder(of: path), folder(of: target)]
     }
 
-    private static func folder(of path: String) -> String {
+    static func folder(of path: String) -> String {
         guard let end = path.lastIndex(of: "/") else { return "." }
         return end == path.startIndex ? "/" : String(path[..<end])
     }
@@ -145,7 +147,16 @@ struct ProcessConfinement {
         if let warning { logger.warning("\(warning)") }
     }
 
-    /// The same by the names of the measures.
+    /// Why something failed at a reload, where it may be for Landlock: its folders are those of the
+    /// start.
+    func explained(_ why: String) -> String {
+        guard confinement.landlock.isInForce, why.hasPrefix("cannot write the access log"),
+            why.hasSuffix("\(Errno.accessDenied)")
+        else { return why }
+        return why + "; a folder that no log was in at the start needs a restart (--landlock)"
+    }
+
+    /// What is in force, by the names of the measures.
     var reading: [String: String] {
         [
             "user": geteuid() == 0 ? "\(user) (--user gives that up)" : user,

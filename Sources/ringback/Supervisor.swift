@@ -158,7 +158,11 @@ final class Supervisor {
             logger.info("reloaded")
         } catch let failure as Failure {
             // Where a file is to blame, each mistake has been said in a line of its own.
-            let why = failure.message.isEmpty ? "the file is not in order" : failure.message
+            let why =
+                failure.message.isEmpty
+                ? "the file is not in order"
+                : confinement.map { $0.explained(failure.message) }
+                    ?? failure.message
             logger.error("not reloaded, everything stays as it was: \(why)")
         } catch {
             logger.error("not reloaded, everything stays as it was: \(error)")
