@@ -119,7 +119,7 @@ struct ProcessConfinement {
             plan.ringRemark = ", rings not restricted: \(Self.noRestrictions)"
         }
         let measures = [("seccomp", confinement.seccomp), ("landlock", confinement.landlock)]
-        plan.confinementRemark = measures.filter(\.1.isInForce).map { ", \($0.0)" }.joined()
+        plan.confinementRemark = measures.filter { $0.1.isInForce }.map { ", \($0.0)" }.joined()
         let ports = plan.upstreams?.upstreams.map(\.options.port) ?? []
         plan.group.beforeServing = { [confinement] () throws(SystemError) in
             try confinement.enterWorker(connectsTo: ports)
