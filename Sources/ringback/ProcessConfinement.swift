@@ -68,6 +68,7 @@ struct ProcessConfinement {
     private let confinement: Confinement
     private let rings: MeasureChoice
     private let user: String
+    private let hasChanged: Bool
     private let warning: String?
 
     /// Gives up what the process does not need. It is called before there is another thread or any
@@ -94,6 +95,7 @@ struct ProcessConfinement {
             throw Failure(.couldNotRun, "the process cannot be confined: \(error)")
         }
         user = options.user ?? "\(geteuid())"
+        hasChanged = identity != nil
         if identity != nil, let file = start.configuration, access(file, R_OK) != 0 {
             warning = "user \(user) may not read '\(file)', so that no SIGHUP will reload it"
         } else {
@@ -111,12 +113,13 @@ struct ProcessConfinement {
             throw Failure(.couldNotRun, "--ring-restrictions required: \(Self.noRestrictions)")
         }
         plan.group.restrictsRings = rings != .off && canRestrict
-        if plan.chosen.backend == .uring {
-            plan.ringRemark =
-                plan.group.restrictsRings
-                ? ", restricted rings"
-                : rings == .off ? "" : ", rings not restricted: \(Self.noRestrictions)"
+        if plan.group.restrictsRings {
+            plan.ringRemark = ", restricted rings"
+        } else if plan.chosen.backend == .uring, rings == .auto {
+            plan.ringRemark = ", rings not restricted: \(Self.noRestrictions)"
         }
+        let measures = [("seccomp", confinement.seccomp), ("landlock", confinement.landlock)]
+        plan.confinementRemark = measures.filter { $0.1.isInForce }.map { ", \($0.0)" }.joined()
         let ports = plan.upstreams?.upstreams.map(\.options.port) ?? []
         plan.group.beforeServing = { [confinement] () throws(SystemError) in
             try confinement.enterWorker(connectsTo: ports)
@@ -140,8 +143,11 @@ struct ProcessConfinement {
 
     // ---- words ----
 
-    /// Says what is in force, and why a measure is not.
+    /// Says who the process is now, and why a measure is not in force. Where all is as usual, what
+    /// is said of each service is enough.
     func announce(_ logger: Logger) {
+        let isUsual = confinement.seccomp.isInForce && confinement.landlock.isInForce
+        guard hasChanged || !isUsual else { return }
         let parts = reading.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         logger.info("confined: \(parts.joined(separator: ", "))")
         if let warning { logger.warning("\(warning)") }

@@ -18,8 +18,9 @@ struct ServicePlan {
     let server: ServerOptions
     var group: GroupPlan
     var chosen: ChosenBackend
-    /// What the announcement says of how rings are restricted.
+    /// What the announcement says of how rings are restricted, and threads confined.
     var ringRemark = ""
+    var confinementRemark = ""
     /// What the announcement says behind the addresses, such as ` to 10.0.0.1:80`.
     var purpose = ""
     /// Fields of an access log line that are the service's own.
@@ -91,7 +92,7 @@ struct ServicePlan {
             + (onEpoll == 0 ? "" : ", \(onEpoll) of them on epoll")
             + (group.cpus.isEmpty ? "" : ", pinned")
             + (group.registersFiles ? ", registered files" : "")
-            + (group.backend == .uring ? ringRemark : "")
+            + (group.backend == .uring ? ringRemark : "") + confinementRemark
             + "; try: nc \(first.hostForPeople) \(first.port)"
     }
 }
