@@ -110,8 +110,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         var silences: [(slot: UInt32, milliseconds: UInt32)] = []
         silences.reserveCapacity(state.connections.count)
         for slot in 0..<UInt32(state.connections.usedSlots) where mayLeave(slot) {
-            let (received, sent) = self.silences(of: slot)
-            silences.append((slot, min(received, sent)))
+            silences.append((slot, silence(of: slot)))
         }
         return departures?.makeOrder(silences) ?? false
     }
@@ -130,17 +129,18 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         guard let departures, departures.isFirstRound, state.now < departures.hurriesAt else {
             return false
         }
-        let sinceStop = state.nowMilliseconds &- departures.stoppedAt
-        let (received, sent) = silences(of: slot)
-        return min(received, sent) < sinceStop || received < sent
+        let connection = state.connections[slot]
+        let sinceReceived = state.nowMilliseconds &- connection.receivedAt
+        let sinceProgress = state.nowMilliseconds &- connection.progressAt
+        return silence(of: slot) < state.nowMilliseconds &- departures.stoppedAt
+            || sinceReceived < sinceProgress
     }
 
-    /// How long nothing has been received, and nothing been sent, in milliseconds.
-    private func silences(of slot: UInt32) -> (received: UInt32, sent: UInt32) {
-        (
-            state.nowMilliseconds &- state.connections[slot].receivedAt,
-            state.nowMilliseconds &- state.connections[slot].progressAt
-        )
+    /// How long nothing has moved, in milliseconds.
+    private func silence(of slot: UInt32) -> UInt32 {
+        let sinceReceived = state.nowMilliseconds &- state.connections[slot].receivedAt
+        let sinceProgress = state.nowMilliseconds &- state.connections[slot].progressAt
+        return min(sinceReceived, sinceProgress)
     }
 
     /// Lets a connection go whose turn has come, and the one that goes with it, once nothing of
