@@ -43,12 +43,14 @@ let package = Package(
     products: [
         .library(name: "URing", targets: ["URing", "Net"]),
         .library(name: "Engine", targets: ["Engine", "Net"]),
+        .library(name: "EngineMetrics", targets: ["EngineMetrics"]),
         .executable(name: "ringback", targets: ["ringback"]),
         .executable(name: "ringload", targets: ["ringload"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -72,6 +74,11 @@ let package = Package(
         .target(
             name: "Confinement",
             dependencies: ["CLinux", "Net"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "EngineMetrics",
+            dependencies: ["Engine", .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict
         ),
         .target(name: "Services", dependencies: ["Engine"], swiftSettings: strict),
@@ -232,6 +239,15 @@ let package = Package(
         .testTarget(
             name: "AdminTests",
             dependencies: ["Admin", "Engine", "Net", "Support"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "EngineMetricsTests",
+            dependencies: [
+                "Admin", "Engine", "EngineMetrics", "Net", "Services", "Support",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "OptionsTests", dependencies: ["Options"], swiftSettings: strict),

@@ -176,9 +176,14 @@ enum PrometheusText {
     }
 }
 
-extension Termination {
-    /// All ways to end, each without and with bytes left undelivered.
-    static let cells = allCases.flatMap { [($0, false), ($0, true)] }
+extension CounterMetric {
+    /// A value of the count in the base unit.
+    func text(_ value: UInt64) -> String {
+        switch unit {
+        case .one: String(value)
+        case .nanoseconds: String(Double(value) / 1e9)
+        }
+    }
 }
 
 /// A label of a sample.

@@ -58,6 +58,11 @@ extension Termination {
     }
 }
 
+extension Termination {
+    /// All ways to end, each without and with bytes left undelivered.
+    public static let cells = allCases.flatMap { [($0, false), ($0, true)] }
+}
+
 /// How a connection ended, and what it left behind.
 public struct ConnectionEnd: Equatable, Sendable {
     /// The way it ended.

@@ -34,9 +34,10 @@ struct PrometheusTextTests {
             let count = UInt64(2000 + place)
             #expect(found["ringback_\(metric.name)\(labels)"] == metric.text(count))
         }
-        #expect(CounterMetric(field: "", name: "", help: "").text(5) == "5")
-        let seconds = CounterMetric(field: "", name: "", help: "", unit: .nanoseconds)
-        #expect(seconds.text(1_500_000_000) == "1.5")
+        let seconds = CounterMetric.all.filter { $0.unit == .nanoseconds }
+        #expect(seconds.map(\.name) == ["spin_seconds_total"])
+        #expect(seconds[0].text(1_500_000_000) == "1.5")
+        #expect(CounterMetric.all[0].text(5) == "5")
     }
 
     @Test func gaugesOfEachWorker() {

@@ -220,9 +220,13 @@ struct PrometheusTests {
         // Every sample of the page is one of a series of its own, and none was thrown away.
         let page = try WebPage("/metrics", from: served.admin).body
         let samples = page.split(separator: "\n").count { !$0.hasPrefix("#") }
-        #expect(try prometheus.query("scrape_samples_scraped") == [Double(samples)])
-        let ours = "count({job=\"ringback\", __name__=~\"(ringback|process)_.*\"})"
-        #expect(try prometheus.query(ours) == [Double(samples)])
+        for query in [
+            "scrape_samples_scraped",
+            "count({job=\"ringback\", __name__=~\"(ringback|process)_.*\"})",
+        ] {
+            let known = try eventually({ try prometheus.query(query) }) { $0 == [Double(samples)] }
+            #expect(known == [Double(samples)], "\(query)")
+        }
         let descriptions = try prometheus.descriptions()
         #expect(descriptions.count > 50)
         for described in descriptions {

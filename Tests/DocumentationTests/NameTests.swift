@@ -94,6 +94,47 @@ struct LinkTests {
         }
     }
 
+    /// Counters, fields of logs, system calls and ends: a name with an underscore is a word of our
+    /// sources. What else the kernel and others have names for is listed.
+    @Test func wordsAreOfTheSources() throws {
+        let others: Set = [
+            "conntrack_allowance_exceeded", "napi_defer_hard_irqs", "nr_throttled",
+            "pps_allowance_exceeded", "tcp_max_tw_buckets", "tcp_mem", "tcp_timestamps",
+            "wmem_max",
+        ]
+        let files = FileManager.default.subpaths(atPath: Place.root + "/Sources") ?? []
+        let words = files.filter { $0.hasSuffix(".swift") }.reduce(into: Set<String>()) {
+            all,
+            file in
+            let text = try? String(contentsOfFile: Place.root + "/Sources/" + file, encoding: .utf8)
+            let parts = (text ?? "").utf8.split { byte in
+                byte != UInt8(ascii: "_") && !(48...57).contains(byte) && !(97...122).contains(byte)
+            }
+            for part in parts { all.insert(String(decoding: part, as: UTF8.self)) }
+        }
+        // docs/Relay.md has the names of others' tests.
+        for page in try Page.guides.filter({ $0 != "docs/Relay.md" }).map(Page.init) {
+            let named = page.spans.filter { $0.wholeMatch(of: /[a-z]+(?:_[a-z0-9]+)+/) != nil }
+            #expect(Set(named).subtracting(words).subtracting(others) == [], "\(page.path)")
+        }
+    }
+
+    /// Swift that the README shows is what Example.swift has compiled.
+    @Test func examplesAreCompiled() throws {
+        func lines(_ text: String) -> [String] {
+            text.split(separator: "\n").map {
+                $0.replacing(/\s+\/\/ .*$/, with: "").trimmingCharacters(in: .whitespaces)
+            }.filter { !$0.isEmpty }
+        }
+        let path = Place.root + "/Tests/EngineMetricsTests/Example.swift"
+        let compiled = lines(try String(contentsOfFile: path, encoding: .utf8))
+        let examples = try Page("README.md").blocks.filter { $0.lines[0].hasPrefix("import ") }
+        #expect(examples.count == 2)
+        for line in examples.flatMap({ lines($0.lines.joined(separator: "\n")) }) {
+            #expect(compiled.contains(line), "\(line)")
+        }
+    }
+
     /// Tests that docs/TCP.md calls to witness; those of docs/Relay.md are TidyTests' affair.
     @Test func testsAreThere() throws {
         let files = FileManager.default.subpaths(atPath: Place.root + "/Tests") ?? []

@@ -76,6 +76,10 @@ struct TidyTests {
         let readers = SourceFile.swift.flatMap {
             $0.places(matching: /^\s*(?:public )?import Yams/)
         }
+        let publishers = SourceFile.sources.flatMap {
+            $0.places(matching: /^\s*(?:public )?import (?:Core)?Metrics\b/)
+        }
+        #expect(publishers.allSatisfy { $0.hasPrefix("Sources/EngineMetrics/") })
         #expect(readers.allSatisfy { $0.hasPrefix("Sources/Configuration/Document.swift:") })
     }
 

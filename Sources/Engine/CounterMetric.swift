@@ -1,37 +1,31 @@
-// CounterMetric: how each count of a worker is called in Prometheus, in which unit, and what it
-// says. One table, in the order of the page; a test fails where a count of the engine is missing
-// from it.
-
-import Engine
+// CounterMetric: how each count of a worker is called where it is a metric, in which unit, and what
+// it says: on /metrics of `ringback serve`, and for a program that embeds the engine. One table, in
+// the order of that page; a test fails where a count is missing from it.
 
 /// A count of a worker as a metric.
-struct CounterMetric {
-    /// What the count is multiplied by to be in a base unit.
-    enum Unit {
+public struct CounterMetric: Sendable {
+    /// What the count is in.
+    public enum Unit: Sendable {
+        /// It is a number of something.
         case one
+        /// It is a time, which a metric has in seconds.
         case nanoseconds
     }
 
     /// The name of the count in `Counters.fields`.
-    let field: String
-    /// The name of the metric behind `ringback_`.
-    let name: String
-    let help: String
-    var unit = Unit.one
-
-    /// A metric with its value in base units.
-    func text(_ value: UInt64) -> String {
-        switch unit {
-        case .one: String(value)
-        case .nanoseconds: String(Double(value) / 1e9)
-        }
-    }
+    public let field: String
+    /// The name of the metric behind `ringback_`, with its base unit and `_total`.
+    public let name: String
+    /// What it counts, in a sentence.
+    public let help: String
+    /// What the count is in; the metric is in the base unit.
+    public var unit = Unit.one
 
     /// The counts that the matrix of terminations says with more detail.
-    static let saidByTerminations: Set<String> = ["closed"]
+    public static let saidByTerminations: Set<String> = ["closed"]
 
-    /// All but those.
-    static let all = [
+    /// All but those, in the order of the page.
+    public static let all = [
         CounterMetric(
             field: "accepted",
             name: "connections_accepted_total",
@@ -148,7 +142,7 @@ struct CounterMetric {
     ]
 
     /// The count of this metric in a worker's counters.
-    var path: KeyPath<Counters, UInt64> {
+    public var path: KeyPath<Counters, UInt64> {
         guard let path = Self.paths[field] else {
             preconditionFailure("the engine has no count '\(field)'")
         }
