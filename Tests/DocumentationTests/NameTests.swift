@@ -157,8 +157,8 @@ struct NameTests {
     /// code begins with it.
     @Test func optionsAreThere() throws {
         let known = try Described.read("ringback").options.union(Described.read("ringload").options)
-        // Of ipvsadm, which is spoken of.
-        let others: Set = ["gatewaying"]
+        // Of ipvsadm and of containers, which are spoken of.
+        let others: Set = ["gatewaying", "stop-timeout"]
         for page in pages {
             let commands = page.blocks.flatMap(\.commands) + page.spans
             let named = commands.flatMap { command -> [String] in
