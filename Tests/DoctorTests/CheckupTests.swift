@@ -1,6 +1,7 @@
 // What the doctor says of hosts that are made up: each trouble is named with its cause and its
 // remedy, and a good host has none.
 
+import Confinement
 import Foundation
 import Testing
 import URing
