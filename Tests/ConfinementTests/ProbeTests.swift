@@ -12,6 +12,13 @@ import Testing
 private struct Probed {
     let answers: [String: Int32]
 
+    static var canRun: Bool {
+        let found = Confinement(seccomp: .auto, landlock: .auto)
+        let hasPorts = found.landlock.isInForce && found.landlockScope.contains("TCP")
+        return found.seccomp.isInForce && hasPorts
+            && (try? Program.run(Built.path("confinement-probe"), "--help"))?.status == 0
+    }
+
     /// - Parameter measures: those that are on, of `seccomp`, `landlock` and `rings`.
     init(_ role: String, _ measures: Set<String>, user: String? = nil) throws {
         let (allowed, other) = (try TestListener(), try TestListener())
@@ -23,7 +30,9 @@ private struct Probed {
         command += ["--port", "\(allowed.address.port)", "--other-port", "\(other.address.port)"]
         command += ["--folder", folder.path, "--other-folder", otherFolder.path]
         if let user { command += ["--user", user] }
-        let ended = try Program(command).wait()
+        let ended = try withExtendedLifetime((allowed, other, folder, otherFolder)) {
+            try Program(command).wait()
+        }
         let lines = ended.output.split(separator: "\n").map { $0.split(separator: " ") }
         let pairs = lines.compactMap { words in Int32(words[1]).map { (String(words[0]), $0) } }
         answers = Dictionary(pairs) { $1 }
@@ -46,15 +55,7 @@ private final class Folder {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// Whether this kernel has all that the probe tries.
-private let canRun: Bool = {
-    let found = Confinement(seccomp: .auto, landlock: .auto)
-    let hasPorts = found.landlock.isInForce && found.landlockScope.contains("TCP")
-    return found.seccomp.isInForce && hasPorts
-        && (try? Program.run(Built.path("confinement-probe"), "--help"))?.status == 0
-}()
-
-@Suite(.enabled(if: canRun, "seccomp, Landlock with ports, and rings are needed"))
+@Suite(.enabled(if: Probed.canRun, "seccomp, Landlock with ports, and rings are needed"))
 struct ProbeTests {
     private static let all: Set = ["seccomp", "landlock", "rings"]
     private static let byRing: Set = [
