@@ -6,7 +6,9 @@ public struct Counters: Sendable, Equatable {
     /// Connections accepted, and connections made.
     public var accepted: UInt64 = 0
     public var connected: UInt64 = 0
-    /// Connections that have ended.
+    /// Connections that another process had before.
+    public var inherited: UInt64 = 0
+    /// Connections that have ended, or are another process's now.
     public var closed: UInt64 = 0
     /// Receives that brought bytes, and those bytes.
     public var receives: UInt64 = 0
@@ -72,6 +74,7 @@ public struct Counters: Sendable, Equatable {
     public static var fields: [(name: String, path: WritableKeyPath<Counters, UInt64>)] {
         [
             ("accepted", \.accepted), ("connected", \.connected), ("closed", \.closed),
+            ("inherited", \.inherited),
             ("receives", \.receives), ("bytes_received", \.bytesReceived),
             ("sends", \.sends), ("bytes_sent", \.bytesSent), ("short_sends", \.shortSends),
             ("bypasses", \.bypasses), ("bytes_bypassed", \.bytesBypassed),

@@ -31,6 +31,7 @@ final class Supervisor {
     private var liveness: Liveness
     /// Whether the manager's process is another one by now.
     private var hasSuccessor = false
+    private var succession = Succession()
 
     /// How often access logs are written, and how soon the end of a drain is noticed.
     private static let interval: UInt64 = 50 * .nanosecondsPerMillisecond
@@ -57,13 +58,17 @@ final class Supervisor {
     /// Serves until the process is to stop, or until a listener is lost; then drains.
     func run(_ settings: ProcessSettings) throws {
         admin = try settings.admin.map { try AdminEndpoint($0, books, logger) }
-        for plan in settings.services { try start(plan) }
+        for var plan in settings.services {
+            plan.group.expectsConnections = plan.handsOver && succession.expectsConnections
+            try start(plan)
+        }
         for sockets in handedOver {
             logger.warning("no service listens on \(sockets.address), which was handed over")
             sockets.close()
         }
         noteServices(.serving)
         manager.say("READY=1", "STATUS=\(status)")
+        succession.beginTaking(services)
         manager.sayItServes()
         while true {
             switch HeldSignals.ofService.wait(nanoseconds: interval) {
@@ -141,6 +146,8 @@ final class Supervisor {
     }
 
     private func follow(_ settings: ProcessSettings) throws {
+        // Connections go to the workers of now, not to those that take over from them.
+        succession.endTaking(logger)
         let plans = settings.services
         let nextAdmin = try endpoint(at: settings.admin)
         var started: [String: Generation] = [:]
@@ -199,6 +206,7 @@ final class Supervisor {
 
     private func watch() {
         for service in services + retiring { service.watch(logger) }
+        succession.watch(logger)
         for service in retiring where service.hasEnded { sayEnd(of: service) }
         if retiring.contains(where: \.hasEnded) {
             retiring.removeAll(where: \.hasEnded)
@@ -233,6 +241,7 @@ final class Supervisor {
     /// - Returns: whether it serves.
     private func handOver() -> Bool {
         logger.info("a successor is started")
+        succession.endTaking(logger)
         // Its address can be the successor's only when it is nobody's.
         let address = admin?.address
         admin?.stop()
@@ -243,12 +252,15 @@ final class Supervisor {
                 handingOver: listeners.map {
                     let name = manager.name(ofSocketOn: $0.localAddress)
                     return ServiceManager.Socket(descriptor: $0, name: name)
-                }
+                },
+                givesConnections: services.contains(where: \.current.plan.handsOver)
             )
             if successor.waitUntilItServes(nanoseconds: Supervisor.successionNanoseconds) {
                 manager.say("MAINPID=\(successor.process)")
                 hasSuccessor = true
                 logger.info("process \(successor.process) takes over")
+                for service in services { service.retire() }
+                succession.beginGiving(services, to: successor, logger)
                 return true
             }
             logger.error("the successor did not come to serve; everything stays as it was")
@@ -263,9 +275,9 @@ final class Supervisor {
         return false
     }
 
-    /// Keeps the connections that there are until they end, or until the process is to stop.
+    /// Keeps the connections that there are until they end or have gone, or until the process is to
+    /// stop.
     private func retire() throws {
-        for service in services { service.retire() }
         while !(services + retiring).allSatisfy(\.hasEnded) {
             let signal = HeldSignals.ofService.wait(nanoseconds: interval)
             if signal == SIGINT || signal == SIGTERM { break }
@@ -282,6 +294,8 @@ final class Supervisor {
         retiring = []
         noteServices(.draining)
         if !hasSuccessor { manager.say("STOPPING=1", "STATUS=draining") }
+        succession.endTaking(logger)
+        succession.endGiving(logger)
         for service in services { service.requestStop() }
         if !services.isEmpty { logger.info("draining; a second signal ends it now") }
         var mishap = loss

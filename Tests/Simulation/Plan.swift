@@ -102,6 +102,11 @@ package enum Operation: Equatable, Sendable {
     case ring(at: UInt64)
     /// The service is asked to stop.
     case stop(at: UInt64)
+    /// The service is asked to offer its connections to another process, and later to keep the rest.
+    case handOver(at: UInt64)
+    case keep(at: UInt64)
+    /// It is asked to look again at those that it has; made by the host itself.
+    case look
 
     /// The client whose step it is, where the order of steps is what counts.
     var stepper: Int? {
@@ -177,6 +182,7 @@ package struct Plan: Sendable {
         clientCount = chance.size(upTo: 24)
         for client in 0..<clientCount { addClient(client, &chance) }
         addTroubles(&chance)
+        addHandingOver()
         start = StartTrouble(seed: seed)
         if backend == .epoll { addTroublesOfCalls() }
     }
@@ -291,6 +297,17 @@ package struct Plan: Sendable {
         for _ in 0..<chance.within(1...6) {
             let place = chance.below(operations.count)
             operations.insert(.urge(client: chance.below(clientCount)), at: place)
+        }
+    }
+
+    /// From a chance of its own, so that the other seeds stay what they are.
+    private mutating func addHandingOver() {
+        var chance = Chance(seed: Chance.mix(seed ^ 0x4a9d))
+        guard chance.happens(250) else { return }
+        let at = chance.time(0...60_000_000)
+        operations.append(.handOver(at: at))
+        if chance.happens(300) {
+            operations.append(.keep(at: at + chance.time(0...chance.pick([100_000, 60_000_000]))))
         }
     }
 
