@@ -1,6 +1,6 @@
-// ConnectionDesk: where a worker and the thread that hands its connections over, or brings it some of
-// another process, leave things for each other. The worker comes by when its doorbell rings, so that
-// nothing of this costs a message anything.
+// ConnectionDesk: where a worker and the thread that hands its connections over, or brings it some
+// of another process, leave things for each other. The worker comes by when its doorbell rings, so
+// that nothing of this costs a message anything.
 
 import Net
 import Synchronization

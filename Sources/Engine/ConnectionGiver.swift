@@ -1,10 +1,10 @@
 // ConnectionGiver: the side of a handing over that has the connections. A thread of its own takes
 // what the workers offer, sends it, and tells them who was taken.
 //
-// The order keeps every connection in one process's hands. The other side answers once it has places
-// and before it reads a byte; until the answer nobody reads. Where the other side is gone, or slow,
-// the channel is ended first, after which it can answer no more; an answer that came before that
-// counts, and without one everything stays here.
+// The order keeps every connection in one process's hands. The other side answers once it has
+// places and before it reads a byte; until the answer nobody reads. Where the other side is gone,
+// or slow, the channel is ended first, after which it can answer no more; an answer that came
+// before that counts, and without one everything stays here.
 
 public import Net
 import Synchronization
@@ -116,7 +116,8 @@ public final class ConnectionGiver: Sendable {
             keep { $0.deadline <= now }
             for index in places.indices { look(at: index, now) }
             // Nobody speaks unasked: what there is to hear is the end.
-            if isOpen, channel.waits(orFor: state.bell, forAtMost: ConnectionGiver.lookNanoseconds) {
+            if isOpen, channel.waits(orFor: state.bell, forAtMost: ConnectionGiver.lookNanoseconds)
+            {
                 isOpen = false
             }
         }
@@ -139,7 +140,8 @@ public final class ConnectionGiver: Sendable {
                 count: UInt8(offer.count)
             )
             let answer = ask(message, offer) ?? []
-            let taken = answer.count == offer.count ? answer.map { $0 == 1 } : offer.map { _ in false }
+            let taken =
+                answer.count == offer.count ? answer.map { $0 == 1 } : offer.map { _ in false }
             note(taken.count { $0 })
             place.control.ask(.taken(taken), answeringAt: state.bell)
             if taken.contains(false) { keep { $0.service == place.service } }

@@ -1,8 +1,8 @@
-// ConnectionTaker: the side of a handing over that comes to have the connections. A thread of its own
-// receives them, finds them places with the workers, says who has one, and has those served.
+// ConnectionTaker: the side of a handing over that comes to have the connections. A thread of its
+// own receives them, finds them places with the workers, says who has one, and has those served.
 //
-// It says so before a byte is read, and serves nobody where it cannot say so: then the other process
-// has ended the channel, and goes on with them itself (ConnectionGiver.swift).
+// It says so before a byte is read, and serves nobody where it cannot say so: then the other
+// process has ended the channel, and goes on with them itself (ConnectionGiver.swift).
 
 public import Net
 import Synchronization

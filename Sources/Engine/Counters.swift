@@ -74,7 +74,6 @@ public struct Counters: Sendable, Equatable {
     public static var fields: [(name: String, path: WritableKeyPath<Counters, UInt64>)] {
         [
             ("accepted", \.accepted), ("connected", \.connected), ("closed", \.closed),
-            ("inherited", \.inherited),
             ("receives", \.receives), ("bytes_received", \.bytesReceived),
             ("sends", \.sends), ("bytes_sent", \.bytesSent), ("short_sends", \.shortSends),
             ("bypasses", \.bypasses), ("bytes_bypassed", \.bytesBypassed),
@@ -85,7 +84,7 @@ public struct Counters: Sendable, Equatable {
             ("completion_overflows", \.completionOverflows),
             ("stale_completions", \.staleCompletions), ("accept_failures", \.acceptFailures),
             ("interrupted_waits", \.interruptedWaits), ("refused", \.refused),
-            ("records_dropped", \.recordsDropped),
+            ("records_dropped", \.recordsDropped), ("inherited", \.inherited),
         ]
     }
 }

@@ -3,8 +3,8 @@
 // A connection leaves only at rest: its receive has ended and the last completion of it has been
 // handled, everything received has been sent, and no pipe holds anything. Then nothing of it is in
 // this process: bytes that have arrived since lie in its socket, and go along. From the offer until
-// it is known who has been taken nobody here touches the socket, since the other process may read it
-// already; who was not taken is read again.
+// it is known who has been taken nobody here touches the socket, since the other process may read
+// it already; who was not taken is read again.
 //
 // Few are brought to rest at a time, since nobody serves them meanwhile. Whoever does not come to
 // rest, such as a peer that does not read, is served on, and leaves when it does.
@@ -141,8 +141,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         handingOver?.rested.append(slot)
     }
 
-    /// Whether another process could have a connection. One that is about to end does so here, and a
-    /// registered file is no descriptor.
+    /// Whether another process could have a connection. One that is about to end does so here, and
+    /// a registered file is no descriptor.
     private func canLeave(_ slot: UInt32) -> Bool {
         let flags = state.connections[slot].flags
         let bound: Connection.Flags = [
@@ -162,8 +162,11 @@ extension Worker where D: ~Copyable, H: ~Copyable {
 
     private mutating func offerRested() {
         // What became of the last offer comes first.
-        guard let work = handingOver, work.offered.isEmpty, work.judged.isEmpty, !work.isEnding
-        else { return }
+        guard let work = handingOver, work.judged.isEmpty, !work.isEnding else { return }
+        guard work.offered.isEmpty else {
+            hasLeaversDue = false
+            return
+        }
         if work.rested.isEmpty {
             if hasLeaversDue, !work.isWalking { control.desk.sayNothingIsLeft() }
             hasLeaversDue = work.isWalking

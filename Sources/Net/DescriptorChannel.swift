@@ -1,5 +1,5 @@
-// DescriptorChannel: a pair of connected sockets on which messages go to and fro, with descriptors of
-// open files in them (SCM_RIGHTS, unix(7)): the receiver then has them as well.
+// DescriptorChannel: a pair of connected sockets on which messages go to and fro, with descriptors
+// of open files in them (SCM_RIGHTS, unix(7)): the receiver then has them as well.
 
 import CLinux
 

@@ -81,8 +81,8 @@ public struct Successor: Sendable {
         return false
     }
 
-    /// Starts the program with descriptors from 3 on: the sockets, and behind them the one to say on
-    /// that it serves, and the one on which it is given connections.
+    /// Starts the program with descriptors from 3 on: the sockets, and behind them the one to say
+    /// on that it serves, and the one on which it is given connections.
     private static func spawn(
         _ sockets: [Descriptor],
         names: [String],

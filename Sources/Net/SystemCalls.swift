@@ -10,8 +10,8 @@ public protocol SystemCalls: ~Copyable {
     /// Watches a descriptor until it is closed; its events carry the token (epoll_ctl(2)). Returns
     /// why that failed, or nil.
     mutating func watch(_ descriptor: Descriptor, _ interest: Readiness, token: UInt64) -> Errno?
-    /// Watches a descriptor no more (epoll_ctl(2)): for one that others go on with. Closing does that
-    /// only where nobody else has it.
+    /// Watches a descriptor no more (epoll_ctl(2)): for one that others go on with. Closing does
+    /// that only where nobody else has it.
     mutating func unwatch(_ descriptor: Descriptor)
     /// Waits for at most so many nanoseconds, nil for no limit (epoll_wait(2)). Returns how many
     /// events there are, or `-errno`.

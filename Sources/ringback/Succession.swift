@@ -1,5 +1,6 @@
-// Succession: the connections that a process takes over from the one that it succeeds, and those that
-// it gives to its own successor. Threads of the engine do both; the main thread begins and ends them.
+// Succession: the connections that a process takes over from the one that it succeeds, and those
+// that it gives to its own successor. Threads of the engine do both; the main thread begins and
+// ends them.
 
 import Admin
 import Engine

@@ -1,5 +1,5 @@
-// Handing over to somebody who does not do his part: he is gone before his answer, behind it, or says
-// nothing. No connection is ever served by two, nor by nobody.
+// Handing over to somebody who does not do his part: he is gone before his answer, behind it, or
+// says nothing. No connection is ever served by two, nor by nobody.
 
 import Engine
 import Glibc
@@ -54,9 +54,13 @@ struct HandingOverFaultsTests {
     /// Whoever broke, or fell silent for long, while on offer ends as ever when he comes back.
     @Test(arguments: Change.alone)
     func whatHappensWhileOnOfferIsNoticed(_ change: Change) throws {
-        let two = try TwoGroups(change, clients: 3, before: { plan in
-            plan.policy.idleNanoseconds = 50 * .nanosecondsPerMillisecond
-        })
+        let two = try TwoGroups(
+            change,
+            clients: 3,
+            before: { plan in
+                plan.policy.idleNanoseconds = 50 * .nanosecondsPerMillisecond
+            }
+        )
         try two.give()
         let offered = try connections(for: two)
         #expect(offered.count == 3)

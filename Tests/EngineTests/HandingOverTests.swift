@@ -168,9 +168,13 @@ struct HandingOverTests {
     /// Connections that stand are never too many for their address, but count.
     @Test(arguments: Change.alone)
     func theyCountForTheirAddress(_ change: Change) throws {
-        let two = try TwoGroups(change, clients: 5, after: { plan in
-            plan.policy.connectionsPerAddress = 3
-        })
+        let two = try TwoGroups(
+            change,
+            clients: 5,
+            after: { plan in
+                plan.policy.connectionsPerAddress = 3
+            }
+        )
         try two.handOver()
         _ = try two.firstEnds()
         for client in two.clients { #expect(try echoes(client, 3)) }

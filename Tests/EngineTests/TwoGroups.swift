@@ -1,5 +1,5 @@
-// TwoGroups: two groups of workers, the second of which goes on with the listeners of the first, and
-// with its connections through a channel, as another process does.
+// TwoGroups: two groups of workers, the second of which goes on with the listeners of the first,
+// and with its connections through a channel, as another process does.
 
 import Engine
 import Net

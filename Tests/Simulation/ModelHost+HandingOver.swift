@@ -1,5 +1,5 @@
-// Another process, to which the service's connections go: it takes some of what is offered, sooner or
-// later, and echoes what arrives from then on. A client is to see no difference.
+// Another process, to which the service's connections go: it takes some of what is offered, sooner
+// or later, and echoes what arrives from then on. A client is to see no difference.
 
 @_spi(Simulation) import Engine
 import Net
@@ -51,7 +51,6 @@ extension ModelHost {
         if control.takeNothing() {
             timeline.add(.befall(.look), at: timeline.now + 5 * .nanosecondsPerMillisecond)
         }
-        if !giving.offer.isEmpty, isSettling || giving.chance.happens(400) { judgeOffer() }
     }
 
     /// Everything that was received has to have been sent, and nothing may be in flight.
@@ -70,9 +69,11 @@ extension ModelHost {
             socket.place = .offered
             giving.offer.append((socket, socket.received))
         }
+        let moment = timeline.now + giving.chance.time(0...giving.chance.pick([1000, 20_000_000]))
+        timeline.add(.befall(.answer), at: moment)
     }
 
-    private func judgeOffer() {
+    func judgeOffer() {
         guard !giving.offer.isEmpty else { return }
         let taken = giving.offer.map { _ in giving.chance.happens(800) }
         for ((socket, received), isTaken) in zip(giving.offer, taken) {

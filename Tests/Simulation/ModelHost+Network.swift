@@ -86,7 +86,7 @@ extension ModelHost {
             client.inTransit = 0
             client.socket?.breakDown(.connectionReset, losesArrived: chance.happens(500))
         case .mischief, .connect, .kill, .exhaust, .breakListener, .jump, .ring, .stop, .handOver,
-            .keep, .look:
+            .keep, .answer, .look:
             break
         }
         return 0

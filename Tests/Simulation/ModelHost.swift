@@ -105,7 +105,7 @@ final class ModelHost {
         case .connect(_, let at), .kill(_, let at), .exhaust(let at, _), .jump(let at, _),
             .breakListener(let at), .ring(let at), .stop(let at), .handOver(let at), .keep(let at):
             timeline.add(.befall(operation), at: start + at)
-        case .send, .rest, .stall, .drip, .await, .urge, .finish, .reset, .look: break
+        case .send, .rest, .stall, .drip, .await, .urge, .finish, .reset, .answer, .look: break
         }
     }
 
@@ -139,7 +139,7 @@ final class ModelHost {
     }
 
     private func befall(_ operation: Operation) {
-        guard !isSettling || operation.isConnect || operation == .look else { return }
+        guard !isSettling || operation.isPartOfTheEnd else { return }
         switch operation {
         case .connect(let number, _): connect(clients[number])
         case .kill(let number, _):
@@ -159,6 +159,7 @@ final class ModelHost {
         case .stop: requestStop()
         case .handOver: requestHandOver()
         case .keep: requestKeep()
+        case .answer: judgeOffer()
         case .look: requestLook()
         case .mischief, .send, .rest, .stall, .drip, .await, .urge, .finish, .reset: break
         }
@@ -271,7 +272,11 @@ final class ModelHost {
 }
 
 extension Operation {
-    var isConnect: Bool {
-        if case .connect = self { true } else { false }
+    /// Whether it happens also when there is no more trouble.
+    var isPartOfTheEnd: Bool {
+        switch self {
+        case .connect, .answer, .look: true
+        default: false
+        }
     }
 }

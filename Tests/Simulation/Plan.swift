@@ -102,10 +102,13 @@ package enum Operation: Equatable, Sendable {
     case ring(at: UInt64)
     /// The service is asked to stop.
     case stop(at: UInt64)
-    /// The service is asked to offer its connections to another process, and later to keep the rest.
+    /// The service is asked to offer its connections to another process.
     case handOver(at: UInt64)
+    /// It is asked to keep the rest.
     case keep(at: UInt64)
-    /// It is asked to look again at those that it has; made by the host itself.
+    /// It hears what becomes of an offer, or is asked to look again at what it has. Both follow
+    /// from the rest, and are in no plan.
+    case answer
     case look
 
     /// The client whose step it is, where the order of steps is what counts.

@@ -48,8 +48,8 @@ static inline int64_t clinux_monotonic_nanoseconds(void) {
 /// Sends a datagram to a Unix socket, whose path is abstract where it begins with `@` (unix(7)).
 /// Returns 0 or -errno.
 int clinux_send_datagram(const char *path, const char *bytes, size_t count);
-/// Two connected Unix sockets that keep messages apart (SOCK_SEQPACKET, unix(7)), CLOEXEC. Returns 0
-/// or -errno.
+/// Two connected Unix sockets that keep messages apart (SOCK_SEQPACKET, unix(7)), CLOEXEC. Returns
+/// 0 or -errno.
 int clinux_message_pair(int *one, int *other);
 /// Sends a message with descriptors (SCM_RIGHTS, unix(7)). Returns 0 or -errno.
 int clinux_send_descriptors(int fd, const void *bytes, size_t count, const int *descriptors,
