@@ -81,6 +81,8 @@ public final class ConnectionGiver: Sendable {
         let state: GivingState
         let channel: DescriptorChannel
         var places: [Place] = []
+        /// Services of which the other side takes no more.
+        var full: Set<UInt8> = []
         var isOpen = true
 
         mutating func run(_ services: [ConnectionService]) {
@@ -108,12 +110,13 @@ public final class ConnectionGiver: Sendable {
         private mutating func turn() {
             state.bell.silence()
             places.removeAll { $0.control.hasEnded }
-            for index in places.indices where isOpen {
-                let place = places[index]
+            for place in places where isOpen && !full.contains(place.service) {
                 if let offer = place.control.desk.takeOffer() { give(offer, of: place) }
             }
+            // Who is asked to keep its connections serves what it has offered, too: no offer of his
+            // is looked at any more.
             let now = Clock.monotonicNanoseconds()
-            keep { $0.deadline <= now }
+            keep { $0.deadline <= now || full.contains($0.service) }
             for index in places.indices { look(at: index, now) }
             // Nobody speaks unasked: what there is to hear is the end.
             if isOpen, channel.waits(orFor: state.bell, forAtMost: ConnectionGiver.lookNanoseconds)
@@ -132,8 +135,7 @@ public final class ConnectionGiver: Sendable {
             control.ask(.look, answeringAt: state.bell)
         }
 
-        /// Sends what a worker offers, and tells it who was taken. A service that is full is asked
-        /// no more.
+        /// Sends what a worker offers, and tells it who was taken.
         private mutating func give(_ offer: [Descriptor], of place: Place) {
             let message = HandOverMessage.connections(
                 service: place.service,
@@ -144,7 +146,7 @@ public final class ConnectionGiver: Sendable {
                 answer.count == offer.count ? answer.map { $0 == 1 } : offer.map { _ in false }
             note(taken.count { $0 })
             place.control.ask(.taken(taken), answeringAt: state.bell)
-            if taken.contains(false) { keep { $0.service == place.service } }
+            if taken.contains(false) { full.insert(place.service) }
         }
 
         private func note(_ count: Int) {
