@@ -44,6 +44,10 @@ int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token) {
     return RESULT(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
 }
 
+int clinux_epoll_remove(int epoll, int fd) {
+    return RESULT(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL));
+}
+
 int clinux_epoll_wait(int epoll, struct epoll_event *events, int count,
                       int64_t timeout_nanoseconds) {
     static atomic_bool lacks_pwait2;

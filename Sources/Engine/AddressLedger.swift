@@ -74,12 +74,20 @@ public final class AddressLedger: Sendable {
     ///
     /// - Returns: the place of its source; nil where that would be one connection too many.
     public func enter(_ address: SocketAddress, now: UInt64) -> Place? {
+        enter(address, atMost: connectionsMax, now: now)
+    }
+
+    /// Notes a connection that stands already, be it one too many. It takes no token.
+    func enterAnyway(_ address: SocketAddress, now: UInt64) -> Place? {
+        enter(address, atMost: 0, now: now)
+    }
+
+    private func enter(_ address: SocketAddress, atMost most: Int, now: UInt64) -> Place? {
         let source = address.source
         return book.withLock { book in
             guard let index = book.places[source] ?? makePlace(for: source, in: &book, now: now)
             else { return Place(index: Int32(capacity)) }
-            let connections = book.entries[Int(index)].connections
-            guard connectionsMax == 0 || connections < connectionsMax else { return nil }
+            guard most == 0 || book.entries[Int(index)].connections < most else { return nil }
             book.entries[Int(index)].connections += 1
             return Place(index: index)
         }

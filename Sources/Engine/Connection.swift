@@ -60,6 +60,11 @@ struct Connection {
         /// Its turn to go has come, at a stop at a pace.
         static let leaving = Flags(rawValue: 1 << 22)
 
+        /// It is to come to rest, and is not read: another process is to have it.
+        static let settling = Flags(rawValue: 1 << 24)
+        /// It is at rest, and another process may have it, or have it still: nobody touches it.
+        static let parked = Flags(rawValue: 1 << 23)
+
         // Of the io_uring driver alone.
         /// What is armed only waits until bytes are there.
         static let polling = Flags(rawValue: 1 << 21)

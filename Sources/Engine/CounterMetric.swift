@@ -32,6 +32,11 @@ public struct CounterMetric: Sendable {
             help: "Connections accepted."
         ),
         CounterMetric(
+            field: "inherited",
+            name: "connections_inherited_total",
+            help: "Connections that another process had before, at an upgrade."
+        ),
+        CounterMetric(
             field: "connected",
             name: "connections_connected_total",
             help: "Connections made to somebody else."

@@ -6,7 +6,9 @@ public struct Counters: Sendable, Equatable {
     /// Connections accepted, and connections made.
     public var accepted: UInt64 = 0
     public var connected: UInt64 = 0
-    /// Connections that have ended.
+    /// Connections that another process had before.
+    public var inherited: UInt64 = 0
+    /// Connections that have ended, or are another process's now.
     public var closed: UInt64 = 0
     /// Receives that brought bytes, and those bytes.
     public var receives: UInt64 = 0
@@ -82,7 +84,7 @@ public struct Counters: Sendable, Equatable {
             ("completion_overflows", \.completionOverflows),
             ("stale_completions", \.staleCompletions), ("accept_failures", \.acceptFailures),
             ("interrupted_waits", \.interruptedWaits), ("refused", \.refused),
-            ("records_dropped", \.recordsDropped),
+            ("records_dropped", \.recordsDropped), ("inherited", \.inherited),
         ]
     }
 }

@@ -27,6 +27,9 @@ public protocol Driver: ~Copyable {
     /// Takes charge of an accepted connection.
     mutating func adopt(_ slot: UInt32, _ state: inout WorkerState)
 
+    /// Has nothing to do with a connection any more that others go on with. Nothing is in flight.
+    mutating func release(_ slot: UInt32, _ state: inout WorkerState)
+
     /// Gives a target of the plan another address, for the connects to come.
     mutating func retarget(_ target: Int, to address: SocketAddress)
     /// Makes a socket for a connection to a target of the plan.

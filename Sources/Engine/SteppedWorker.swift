@@ -159,6 +159,26 @@ public struct StepControl: Sendable {
 
     /// Rings for nothing.
     public func ring() { control.doorbell.ring() }
+
+    // ---- connections for another process ----
+
+    /// Asks the worker to offer its connections.
+    public func requestHandOver() { control.ask(.give, answeringAt: nil) }
+
+    /// Asks it to look again at those that it has.
+    public func requestLook() { control.ask(.look, answeringAt: nil) }
+
+    /// What it offers.
+    public func takeOffer() -> [Descriptor]? { control.desk.takeOffer() }
+
+    /// Whether it has said that there is nothing to offer.
+    public func takeNothing() -> Bool { control.desk.takeNothing() }
+
+    /// Says who of the last offer is somebody else's now.
+    public func judge(_ taken: [Bool]) { control.ask(.taken(taken), answeringAt: nil) }
+
+    /// Asks it to keep the rest.
+    public func requestKeep() { control.ask(.keep, answeringAt: nil) }
 }
 
 /// Who may touch a buffer, see `BufferPool.Owner`.

@@ -27,6 +27,8 @@ public enum Termination: UInt8, CaseIterable, Sendable {
     case finished
     /// The service's own logic cut it.
     case aborted
+    /// It has not ended: another process goes on with it.
+    case handedOver
 
     /// The name in counters and logs.
     public var name: String {
@@ -43,6 +45,7 @@ public enum Termination: UInt8, CaseIterable, Sendable {
         case .error: "error"
         case .finished: "server_fin"
         case .aborted: "aborted"
+        case .handedOver: "handed_over"
         }
     }
 }

@@ -31,7 +31,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         }
         if handler.asksAddresses { effects.addresses = driver.addresses(descriptor) }
         opened(slot, tag: 0)
-        if isStopping { quietCandidates.append(slot) }
+        if noticesQuiet { quietCandidates.append(slot) }
     }
 
     /// One connection too many of its source gets RST, and is counted.
@@ -107,7 +107,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         // of that would fit; then one at a time.
         let queuedMax = listeners.count * Limits.acceptQueueMax
         let isShort = room <= queuedMax && !KnownFault.acceptWithoutRoom.isBack
-        let one = isShort || policy.acceptsPerSecond > 0
+        let one = isShort || policy.acceptsPerSecond > 0 || expectsConnections
         driver.accept(listener: index, one: one, &state)
     }
 

@@ -68,7 +68,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         let flags = state.connections[slot].flags
         if flags.contains(.aborting) { return closeIfIdle(slot) }
         // It has been stopped since; whoever resumes it asks again.
-        guard flags.isDisjoint(with: [.paused, .throttled]) else { return }
+        if flags.contains(.settling) { quietCandidates.append(slot) }
+        guard flags.isDisjoint(with: [.paused, .throttled, .settling]) else { return }
         // FIN, an error and an urgent byte are for a receive: a splice might wait for ever.
         guard hasBytes, state.connections[slot].bulk > 0, let target = bypassTarget(of: slot),
             !state.connections[target].flags.contains(.piped)
@@ -136,7 +137,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         resumeBypass(into: slot)
         let waits: Connection.Flags = [.producing, .finishing, .resetting]
         if !state.connections[slot].flags.isDisjoint(with: waits) { continueDraining(slot) }
-        if isStopping { quietCandidates.append(slot) }
+        if noticesQuiet { quietCandidates.append(slot) }
     }
 
     /// Whoever filled the pipe of a connection may be read again.

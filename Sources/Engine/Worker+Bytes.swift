@@ -33,13 +33,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             return abort(slot, .aborted)
         }
         if !state.connections[slot].flags.contains(.receiving) { receiveAgain(slot) }
-        if isStopping { quietCandidates.append(slot) }
+        if noticesQuiet { quietCandidates.append(slot) }
     }
 
     /// Receives, unless there is a reason not to.
     mutating func receiveIfWanted(_ slot: UInt32) {
         let reasons: Connection.Flags = [
-            .receiving, .peerFinished, .throttled, .paused, .aborting, .connecting,
+            .receiving, .peerFinished, .throttled, .paused, .aborting, .connecting, .settling,
         ]
         let flags = state.connections[slot].flags
         guard flags.isDisjoint(with: reasons) else { return }
@@ -61,6 +61,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     mutating func receiveStopped(_ slot: UInt32) {
         if state.connections[slot].flags.contains(.aborting) { return closeIfIdle(slot) }
         receiveAgain(slot)
+        if noticesQuiet { quietCandidates.append(slot) }
     }
 
     // ---- sending ----
@@ -122,7 +123,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         }
         let waits: Connection.Flags = [.producing, .finishing, .resetting, .piped]
         if !flags.isDisjoint(with: waits) { continueDraining(slot) }
-        if isStopping { quietCandidates.append(slot) }
+        if noticesQuiet { quietCandidates.append(slot) }
     }
 
     /// Notes what a send took, and brings its buffers home.
@@ -241,6 +242,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         if KnownFault.starvedAskAtOnce.isBack { return driver.receive(slot, &state) }
         state.counters.starved += 1
         starvedReceivers.append(slot)
+        if noticesQuiet { quietCandidates.append(slot) }
     }
 
     /// Whether waiting would be wrong: buffers are there, and someone wants them.

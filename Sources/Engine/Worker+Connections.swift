@@ -98,6 +98,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// decision.
     mutating func finish(_ slot: UInt32, because termination: Termination? = nil) {
         state.connections[slot].flags.insert(.finishing)
+        // It ends here, and for that it is read until the peer's FIN.
+        if state.connections[slot].flags.contains(.settling) { serveOn(slot) }
         if let termination, state.connections[slot].termination == nil {
             state.connections[slot].termination = termination
         }

@@ -46,7 +46,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
             let slot = walk.nextSlot
             walk.nextSlot += 1
             let flags = state.connections[slot].flags
-            guard flags.contains(.open) else { continue }
+            guard flags.contains(.open), !flags.contains(.parked) else { continue }
             if walk.purpose == .cut || flags.contains(.connecting) {
                 abort(slot, .drain)
             } else {
@@ -60,7 +60,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     /// Looks again at connections on which something has moved since the stop: at the end of a
     /// turn, when no completion of theirs waits to be handled.
     @inline(never)
-    mutating func finishQuietCandidates() {
+    mutating func lookAtQuietCandidates() {
+        guard isStopping else { return settleAgain() }
         guard hasSeenAllEvents else { return }
         var rest = quietCandidates.count
         while rest > 0, driver.hasRoom, let slot = quietCandidates.popFirst() {

@@ -22,6 +22,10 @@ extension Worker where D: ~Copyable, H: ~Copyable {
     }
 
     private mutating func checkTimeouts(_ slot: UInt32) {
+        // Another process may have it by now.
+        if state.connections[slot].flags.contains(.parked), let period = checkNanoseconds {
+            return timers.set(slot, at: state.now + period)
+        }
         drainPipeAgain(slot)
         guard state.connections[slot].flags.contains(.open) else { return }
         let flags = state.connections[slot].flags

@@ -36,6 +36,8 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         case serving
         /// It takes no more, and keeps those that it has until they end.
         case retiring
+        /// The same, but for those that another process takes.
+        case handingOver
         /// It lets go of those as well.
         case stopping
     }
@@ -71,6 +73,13 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     var sweep: Sweep?
     // The turns of a stop at a pace, until it is over.
     var departures: Departures?
+    // What is going to another process, and whether something of it can be done at once.
+    var handingOver: HandingOver?
+    var isHandingOverDue = false
+    // Connections of another process that have a place and are not served yet.
+    var arrivals: [UInt32] = []
+    // Whether such may come.
+    var expectsConnections: Bool
     var hasSeenAllEvents = true
 
     static var firstAcceptPause: UInt64 { 10 * .nanosecondsPerMillisecond }
@@ -104,6 +113,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         spinning = Spinning(plan.busyPolling)
         self.journal = journal
         self.admission = admission
+        expectsConnections = control.desk.expectsConnections
         let placeCount = admission?.ledger == nil ? 0 : state.limits.connectionsMax
         places = Array(repeating: nil, count: placeCount)
         self.driver = driver
@@ -161,7 +171,7 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
     mutating func turn() {
         let isIdle =
             hasSeenAllEvents && effects.isEmpty && listenersDue.isEmpty && sweep == nil
-            && quietCandidates.isEmpty && !canFeed
+            && quietCandidates.isEmpty && !isHandingOverDue && !canFeed
         if isIdle, spinning.isOn {
             waitAwake()
         } else {
@@ -172,7 +182,8 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
         passDeadlines()
         if !listenersDue.isEmpty { attendListeners() }
         if sweep != nil { continueSweep() }
-        if !quietCandidates.isEmpty { finishQuietCandidates() }
+        if !quietCandidates.isEmpty { lookAtQuietCandidates() }
+        if isHandingOverDue { continueHandingOver() }
         if !starvedReceivers.isEmpty { feedStarved() }
         if !waitingProducers.isEmpty { resumeProducers() }
     }
@@ -315,8 +326,10 @@ public struct Worker<D: Driver & ~Copyable, H: Handler & ~Copyable>: ~Copyable {
 
     @inline(never)
     private mutating func rang() {
+        if control.desk.hasRequests { attendDesk() }
         if control.isStopRequested {
-            stop()
+            // Nobody ends a connection that another process may have by now.
+            if handingOver == nil { stop() }
         } else if control.isRetirementRequested {
             retire()
         }

@@ -33,6 +33,8 @@ public struct WorkerSnapshot: Sendable {
 /// What other threads may say to a worker, and ask of it.
 public final class WorkerControl: Sendable {
     let doorbell: Doorbell
+    /// Where connections come from other processes, and go to them.
+    let desk = ConnectionDesk()
     private let stop = Atomic<Bool>(false)
     private let pace = Mutex<DrainPace?>(nil)
     private let cut = Atomic<Bool>(false)
@@ -69,6 +71,12 @@ public final class WorkerControl: Sendable {
 
     func requestRetirement() {
         retirement.store(true, ordering: .releasing)
+        doorbell.ring()
+    }
+
+    /// Asks something about connections that come from another process or go to one.
+    func ask(_ request: DeskRequest, answeringAt bell: Doorbell?) {
+        desk.ask(request, answeringAt: bell)
         doorbell.ring()
     }
 
@@ -113,6 +121,9 @@ public final class WorkerControl: Sendable {
         lastSnapshot.withLock { $0 = snapshot }
         snapshotWish.store(false, ordering: .releasing)
     }
+
+    /// Whether the worker has had its last word.
+    var hasEnded: Bool { ended.load(ordering: .acquiring) }
 
     /// The worker's last word: nobody waits for another.
     func publishLast(_ snapshot: WorkerSnapshot) {

@@ -54,6 +54,8 @@ public struct GroupPlan: Sendable {
     /// Set-up flags that io_uring does without even where the kernel has them: for tests of older
     /// kernels.
     public var refusedFlags: SetupFlags = []
+    /// Whether connections of another process may come to be the group's (`ConnectionTaker`).
+    public var expectsConnections = false
     /// The name of the threads, at most 11 bytes.
     public var name = "worker"
 
@@ -74,7 +76,9 @@ public final class WorkerGroup: Sendable {
     /// The addresses listened on, with the ports that the kernel chose.
     public let addresses: [SocketAddress]
     private let threads: [Thread]
-    private let controls: [WorkerControl]
+    let controls: [WorkerControl]
+    /// What each worker runs on.
+    let backends: [Backend]
     private let outcome: Outcome
     private let queues: [RecordQueue]
     private let workerCount: Int
@@ -120,6 +124,7 @@ public final class WorkerGroup: Sendable {
         do throws(SystemError) {
             for number in 0..<plan.workerCount {
                 let control = try WorkerControl()
+                control.desk.expectsConnections = plan.expectsConnections
                 // With a key path in this initialiser the compiler would not carry it over to other
                 // modules, and the loop would not be specialised (`make codegen`).
                 let listeners = sockets.descriptors(ofWorker: number)
@@ -153,6 +158,7 @@ public final class WorkerGroup: Sendable {
         self.queues = queues
         workerCount = plan.workerCount
         policy = plan.policy
+        backends = plan.backends
         outcome.started.wait(forRings: plan.workerCount)
         if let failure = outcome.failure.withLock({ $0 }) {
             stop()

@@ -55,6 +55,11 @@ public struct EventPoll: ~Copyable {
         )
     }
 
+    /// Watches a descriptor no more, though others may have the same file open.
+    public func remove(_ watched: Descriptor) {
+        _ = clinux_epoll_remove(descriptor.rawValue, watched.rawValue)
+    }
+
     /// Waits.
     ///
     /// - Parameter nanoseconds: how long at most; nil for no limit.

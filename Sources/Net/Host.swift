@@ -168,6 +168,12 @@ public final class Doorbell: Sendable {
     /// Takes note of all rings so far.
     public func silence() { _ = clinux_event_drain(descriptor.rawValue) }
 
+    /// Blocks until it has been rung since it was last silent, or so many nanoseconds have passed.
+    public func wait(forAtMost nanoseconds: UInt64) {
+        let milliseconds = max(1, nanoseconds / .nanosecondsPerMillisecond)
+        _ = clinux_await_either(descriptor.rawValue, -1, Int32(clamping: milliseconds))
+    }
+
     /// Blocks until it has been rung `count` times since it was last silent.
     public func wait(forRings count: Int) {
         var rings = 0

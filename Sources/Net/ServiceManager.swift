@@ -34,6 +34,8 @@ public struct ServiceManager: Sendable {
     public let confinement: String?
     /// Where the process that this one succeeds waits for it; nil where there is none.
     private let predecessor: Descriptor?
+    /// Where it gives its connections; nil where it keeps them. The caller's.
+    public let predecessorsConnections: DescriptorChannel?
     /// The first is behind the standard streams.
     static let firstDescriptor: Int32 = 3
 
@@ -50,13 +52,16 @@ public struct ServiceManager: Sendable {
         for name in [
             "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID",
             Successor.socketsVariable, Successor.namesVariable, Successor.readyVariable,
-            Successor.confinementVariable,
+            Successor.confinementVariable, Successor.connectionsVariable,
         ] {
             unsetenv(name)
         }
         for socket in manager.sockets { _ = clinux_close_on_exec(socket.descriptor.rawValue) }
         if let predecessor = manager.predecessor {
             _ = clinux_close_on_exec(predecessor.rawValue)
+        }
+        if let channel = manager.predecessorsConnections {
+            _ = clinux_close_on_exec(channel.descriptor.rawValue)
         }
         return manager
     }
@@ -72,6 +77,8 @@ public struct ServiceManager: Sendable {
         confinement = environment(Successor.confinementVariable)
         predecessor = environment(Successor.readyVariable).flatMap { Int32($0) }
             .map { Descriptor(rawValue: $0) }
+        predecessorsConnections = environment(Successor.connectionsVariable)
+            .flatMap { Int32($0) }.map { DescriptorChannel(descriptor: Descriptor(rawValue: $0)) }
         // A successor has the variable of the process that it succeeds, and its place.
         let isWatched =
             environment("WATCHDOG_PID") == nil || isOurs("WATCHDOG_PID") || predecessor != nil
@@ -101,6 +108,12 @@ public struct ServiceManager: Sendable {
         guard let path else { return }
         let text = lines.joined(separator: "\n")
         _ = clinux_send_datagram(path, text, text.utf8.count)
+    }
+
+    /// Says that connections of the process that this one succeeds are welcome: before
+    /// `sayItServes`.
+    public func sayItTakesConnections() {
+        try? predecessorsConnections?.send(Successor.greeting)
     }
 
     /// Has the process that this one succeeds take its leave.

@@ -10,6 +10,9 @@ public protocol SystemCalls: ~Copyable {
     /// Watches a descriptor until it is closed; its events carry the token (epoll_ctl(2)). Returns
     /// why that failed, or nil.
     mutating func watch(_ descriptor: Descriptor, _ interest: Readiness, token: UInt64) -> Errno?
+    /// Watches a descriptor no more (epoll_ctl(2)): for one that others go on with. Closing does
+    /// that only where nobody else has it.
+    mutating func unwatch(_ descriptor: Descriptor)
     /// Waits for at most so many nanoseconds, nil for no limit (epoll_wait(2)). Returns how many
     /// events there are, or `-errno`.
     mutating func wait(forAtMost nanoseconds: UInt64?) -> Int
@@ -81,6 +84,8 @@ public struct KernelCalls: SystemCalls, ~Copyable {
     ) -> Errno? {
         poll.add(descriptor, interest, token: token)
     }
+
+    public mutating func unwatch(_ descriptor: Descriptor) { poll.remove(descriptor) }
 
     @inline(__always)
     public mutating func wait(forAtMost nanoseconds: UInt64?) -> Int {

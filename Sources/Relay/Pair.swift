@@ -72,7 +72,7 @@ struct Pair {
         switch end.termination {
         case .peerFinished, .peerReset, .error, .keepalive, .userTimeout, .writeStall:
             ended(by: side, end.termination)
-        case .idle, .halfCloseIdle, .drain, .limit:
+        case .idle, .halfCloseIdle, .drain, .limit, .handedOver:
             ended(by: .relay, end.termination)
         case .finished:
             // The other side's FIN, passed on and answered.

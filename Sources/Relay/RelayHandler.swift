@@ -167,7 +167,7 @@ public struct RelayHandler: Handler, ~Copyable {
                 effects.finish(other)
             }
         case .peerReset, .error, .keepalive, .userTimeout, .writeStall, .halfCloseIdle, .drain,
-            .limit, .aborted:
+            .limit, .aborted, .handedOver:
             effects.reset(other)
         }
     }

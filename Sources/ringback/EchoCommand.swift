@@ -24,6 +24,15 @@ struct EchoCommand: ParsableCommand {
 
     @OptionGroup var server: ServerOptions
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            At SIGUSR2, hand established connections to the new process too (not with \
+            --registered-files).
+            """
+    )
+    var handOverConnections = true
+
     @OptionGroup(title: "Confinement")
     var confinement: ConfinementOptions
 
@@ -40,9 +49,11 @@ struct EchoCommand: ParsableCommand {
         let chosen = try server.backend.resolve()
         var group = try server.makePlan(chosen.backend, name: name)
         group.listeners = try server.listeners()
-        return ServicePlan(.echo, name: name, arguments: arguments, server, group, chosen) {
+        var plan = ServicePlan(.echo, name: name, arguments: arguments, server, group, chosen) {
             (group) throws(StartFailure) in
             try WorkerGroup(group) { _ in EchoService() }
         }
+        plan.handsOver = handOverConnections && !group.registersFiles
+        return plan
     }
 }

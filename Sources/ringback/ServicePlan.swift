@@ -25,6 +25,8 @@ struct ServicePlan {
     var purpose = ""
     /// Fields of an access log line that are the service's own.
     var describe: (Remark) -> [AccessLog.Field] = { _ in [] }
+    /// Whether its established connections go to a successor.
+    var handsOver = false
     /// Counts of the service's own.
     var ownCounts: @Sendable () -> [NamedCount] = { [] }
     /// Where a relay connects to.
@@ -59,6 +61,7 @@ struct ServicePlan {
         hold, within --drain-timeout. A second signal ends the service now. SIGUSR1 opens the
         access log anew, and has the counts so far written. SIGUSR2 starts the program anew with
         the sockets that listen; when it serves, this process ends with its last connection.
+        Established connections of an echo go along.
 
         With --drain-rate 100 --drain-timeout 60s a drain lets a hundred clients go in a second,
         those that are silent for longest first, and serves the others until their turn comes.

@@ -33,6 +33,7 @@ final class Supervisor {
     private var confinement: ProcessConfinement?
     /// Whether the manager's process is another one by now.
     private var hasSuccessor = false
+    private var succession = Succession()
 
     /// How often access logs are written, and how soon the end of a drain is noticed.
     private static let interval: UInt64 = 50 * .nanosecondsPerMillisecond
@@ -74,13 +75,17 @@ final class Supervisor {
         let settings = try settings()
         confinement.announce(logger)
         admin = try endpoint(at: settings.admin)
-        for plan in settings.services { try start(plan) }
+        for var plan in settings.services {
+            plan.group.expectsConnections = plan.handsOver && succession.expectsConnections
+            try start(plan)
+        }
         for sockets in handedOver {
             logger.warning("no service listens on \(sockets.address), which was handed over")
             sockets.close()
         }
         noteServices(.serving)
         manager.say("READY=1", "STATUS=\(status)")
+        succession.beginTaking(services)
         manager.sayItServes()
         while true {
             switch HeldSignals.ofService.wait(nanoseconds: interval) {
@@ -170,6 +175,8 @@ final class Supervisor {
     }
 
     private func follow(_ settings: ProcessSettings) throws {
+        // Connections go to the workers of now, not to those that take over from them.
+        succession.endTaking(logger)
         let plans = settings.services
         let nextAdmin = try endpoint(at: settings.admin)
         var started: [String: Generation] = [:]
@@ -230,6 +237,7 @@ final class Supervisor {
 
     private func watch() {
         for service in services + retiring { service.watch(logger) }
+        succession.watch(logger)
         for service in retiring where service.hasEnded { sayEnd(of: service) }
         if retiring.contains(where: \.hasEnded) {
             retiring.removeAll(where: \.hasEnded)
@@ -264,6 +272,7 @@ final class Supervisor {
     /// - Returns: whether it serves.
     private func handOver() -> Bool {
         logger.info("a successor is started")
+        succession.endTaking(logger)
         // Its address can be the successor's only when it is nobody's.
         let address = admin?.address
         admin?.stop()
@@ -275,12 +284,15 @@ final class Supervisor {
                     let name = manager.name(ofSocketOn: $0.localAddress)
                     return ServiceManager.Socket(descriptor: $0, name: name)
                 },
+                givesConnections: services.contains(where: \.current.plan.handsOver),
                 confinement: confinement?.marks ?? ""
             )
             if successor.waitUntilItServes(nanoseconds: Supervisor.successionNanoseconds) {
                 manager.say("MAINPID=\(successor.process)")
                 hasSuccessor = true
                 logger.info("process \(successor.process) takes over")
+                for service in services { service.retire() }
+                succession.beginGiving(services, to: successor, logger)
                 return true
             }
             logger.error("the successor did not come to serve; everything stays as it was")
@@ -295,9 +307,9 @@ final class Supervisor {
         return false
     }
 
-    /// Keeps the connections that there are until they end, or until the process is to stop.
+    /// Keeps the connections that there are until they end or have gone, or until the process is to
+    /// stop.
     private func retire() throws {
-        for service in services { service.retire() }
         while !(services + retiring).allSatisfy(\.hasEnded) {
             let signal = HeldSignals.ofService.wait(nanoseconds: interval)
             if signal == SIGINT || signal == SIGTERM { break }
@@ -314,6 +326,8 @@ final class Supervisor {
         retiring = []
         noteServices(.draining)
         if !hasSuccessor { manager.say("STOPPING=1", "STATUS=draining") }
+        succession.endTaking(logger)
+        succession.endGiving(logger)
         for service in services { service.requestStop(logger) }
         if !services.isEmpty { logger.info("draining; a second signal ends it now") }
         var mishap = loss

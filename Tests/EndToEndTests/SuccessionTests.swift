@@ -8,48 +8,6 @@ import Testing
 
 @Suite(.serialized, .enabled(if: Place.hasBinaries), .timeLimit(.minutes(2)))
 struct SuccessionTests {
-    /// `ringback echo`, and the processes that come after it.
-    private final class Line {
-        let first: Program
-        let port = UInt16.random(in: 20000..<30000)
-        private(set) var current: Int32
-
-        init(_ options: String...) throws {
-            let command = ["ringback", "echo", "--listen", "127.0.0.1:\(port)", "--no-pin"]
-            first = try Program(command + options)
-            current = first.identifier
-            try first.waitUntilItSays("try: nc")
-        }
-
-        deinit { if current != first.identifier { kill(current, SIGKILL) } }
-
-        func succeed() throws {
-            let before = successors.count
-            kill(current, SIGUSR2)
-            try first.waitUntilItSays(" takes over", times: before + 1)
-            current = try #require(successors.last)
-        }
-
-        private var successors: [Int32] {
-            first.errorsSoFar.matches(of: /process (\d+) takes over/).compactMap { Int32($0.1) }
-        }
-
-        func client() throws -> TestClient {
-            try TestClient(SocketAddress(parsing: "127.0.0.1:\(port)"))
-        }
-
-        func isThere(_ process: Int32) -> Bool { kill(process, 0) == 0 }
-
-        func stop() throws {
-            kill(current, SIGTERM)
-            let deadline = Date().addingTimeInterval(15)
-            while current != first.identifier, isThere(current) {
-                try #require(Date() < deadline)
-                usleep(2000)
-            }
-        }
-    }
-
     private func echoes(_ client: TestClient) throws -> Bool {
         try client.send([1, 2, 3])
         return try client.receive(exactly: 3) == [1, 2, 3]
@@ -101,9 +59,9 @@ struct SuccessionTests {
         #expect(try server.stop().status == 0)
     }
 
-    /// Whoever was connected stays with the old process, which still drains when it is told to.
+    /// Whoever stays with the old process is served there, and it still drains when it is told to.
     @Test func theOldOneCanBeStopped() throws {
-        let line = try Line()
+        let line = try Line("--no-hand-over-connections")
         let old = try line.client()
         #expect(try echoes(old))
         let first = line.current

@@ -12,7 +12,7 @@ extension ModelHost {
             return judge(client)
         }
         // Who comes after the stop may meet the listener while it closes.
-        if isStopRequested { client.mayBeCut = true }
+        if isStopRequested || giving.hasBegun { client.mayBeCut = true }
         let socket = ModelSocket(client: client.number, bytes: client.bytes)
         client.socket = socket
         backlog.append(socket)
@@ -24,6 +24,7 @@ extension ModelHost {
     /// A client reads, does its next step, and comes again later.
     func act(_ client: ModelClient) {
         guard client.end == nil, let socket = client.socket else { return }
+        serveElsewhere(socket)
         let before = (client.read, client.nextStep)
         read(client, socket)
         var pause: UInt64 = 0
@@ -84,7 +85,9 @@ extension ModelHost {
             client.end = .left
             client.inTransit = 0
             client.socket?.breakDown(.connectionReset, losesArrived: chance.happens(500))
-        case .mischief, .connect, .kill, .exhaust, .breakListener, .jump, .ring, .stop: break
+        case .mischief, .connect, .kill, .exhaust, .breakListener, .jump, .ring, .stop, .handOver,
+            .keep, .answer, .look:
+            break
         }
         return 0
     }
@@ -136,6 +139,7 @@ extension ModelHost {
             socket.peerHasFinished = true
             socket.watch?.hasNews = true
         }
+        serveElsewhere(socket)
     }
 
     /// Complains about how a client's connection ended.

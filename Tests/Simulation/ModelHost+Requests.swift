@@ -39,6 +39,7 @@ final class Request {
         self.socket = socket
         self.pieces = pieces
         socket?.requestCount += 1
+        socket?.wasTouchedElsewhere = socket?.place != .here || socket?.wasTouchedElsewhere == true
     }
 }
 

@@ -203,6 +203,9 @@ extension ModelHost {
     func openSocketForCall(_ call: String, _ descriptor: Descriptor) -> ModelSocket? {
         let socket = socket(descriptor)
         if socket == nil { fail("\(call) on descriptor \(descriptor.rawValue), which is closed") }
+        if let socket, socket.place != .here {
+            fail("\(call) on client \(socket.client), which another process may have")
+        }
         return socket
     }
 

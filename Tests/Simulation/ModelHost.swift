@@ -43,6 +43,8 @@ final class ModelHost {
 
     var isStopRequested = false
     private(set) var stoppedAt: UInt64 = 0
+    /// What becomes of connections that the service offers to another process.
+    var giving: ModelGiving
     var hasRung = false
     /// Trouble is over, and everybody finishes.
     var isSettling = false
@@ -80,6 +82,7 @@ final class ModelHost {
         self.control = control
         phaseEndsAt = timeline.now + ModelHost.troubleNanoseconds
         chance = Chance(seed: Chance.mix(plan.seed))
+        giving = ModelGiving(seed: plan.seed)
         files = Array(repeating: nil, count: plan.fileCount)
         isProvided = Array(repeating: false, count: plan.limits.bufferCount)
         clients = (0..<plan.clientCount).map { number in
@@ -101,9 +104,9 @@ final class ModelHost {
         switch operation {
         case .mischief(let kind, let perMille): mischief[kind.rawValue] = perMille
         case .connect(_, let at), .kill(_, let at), .exhaust(let at, _), .jump(let at, _),
-            .breakListener(let at), .ring(let at), .stop(let at):
+            .breakListener(let at), .ring(let at), .stop(let at), .handOver(let at), .keep(let at):
             timeline.add(.befall(operation), at: start + at)
-        case .send, .rest, .stall, .drip, .await, .urge, .finish, .reset: break
+        case .send, .rest, .stall, .drip, .await, .urge, .finish, .reset, .answer, .look: break
         }
     }
 
@@ -137,7 +140,7 @@ final class ModelHost {
     }
 
     private func befall(_ operation: Operation) {
-        guard !isSettling || operation.isConnect else { return }
+        guard !isSettling || operation.isPartOfTheEnd else { return }
         switch operation {
         case .connect(let number, _): connect(clients[number])
         case .kill(let number, _):
@@ -155,6 +158,10 @@ final class ModelHost {
             control.ring()
             hasRung = true
         case .stop: requestStop()
+        case .handOver: requestHandOver()
+        case .keep: requestKeep()
+        case .answer: judgeOffer()
+        case .look: requestLook()
         case .mischief, .send, .rest, .stall, .drip, .await, .urge, .finish, .reset: break
         }
     }
@@ -162,6 +169,7 @@ final class ModelHost {
     /// Asks the service to stop, as another thread would.
     func requestStop() {
         guard !isStopRequested else { return }
+        requestKeep()
         isStopRequested = true
         stoppedAt = timeline.now
         for client in clients {
@@ -256,6 +264,9 @@ final class ModelHost {
         case .listener: releaseListenerIfUnheld()
         case .socket(let socket):
             socket.isOpen = false
+            if socket.place == .elsewhere, socket.watch != nil {
+                fail("client \(socket.client) has gone, and is still watched")
+            }
             socket.releaseIfUnheld()
         }
         return true
@@ -272,7 +283,11 @@ final class ModelHost {
 }
 
 extension Operation {
-    var isConnect: Bool {
-        if case .connect = self { true } else { false }
+    /// Whether it happens also when there is no more trouble.
+    var isPartOfTheEnd: Bool {
+        switch self {
+        case .connect, .answer, .look: true
+        default: false
+        }
     }
 }

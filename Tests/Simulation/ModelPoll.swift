@@ -92,6 +92,13 @@ extension ModelHost {
         return nil
     }
 
+    func unwatch(_ descriptor: Descriptor) {
+        guard case .socket(let socket) = holder(descriptor), socket.watch != nil else {
+            return fail("epoll_ctl ends no watch of descriptor \(descriptor.rawValue)")
+        }
+        socket.watch = nil
+    }
+
     /// A client has read: tells of the room, once there is enough of it.
     func tellOfRoom(_ socket: ModelSocket) {
         guard socket.lacksRoom, isWritable(socket) else { return }

@@ -35,6 +35,17 @@ final class ModelSocket {
     /// The connection is broken, and the error that the next call will be told.
     private(set) var isBroken = false
     private var error: Errno?
+    /// In which process's hands a connection is.
+    enum Place {
+        case here
+        /// Offered: another process may read it already, or this one has it still.
+        case offered
+        case elsewhere
+    }
+
+    var place = Place.here
+    /// A request began though another process may have it.
+    var wasTouchedElsewhere = false
     /// A descriptor names it.
     var isOpen = false
     var wasAccepted = false
@@ -91,7 +102,7 @@ final class ModelSocket {
 
     /// The last holder lets go.
     func releaseIfUnheld() {
-        guard wasAccepted, !isOpen, requestCount == 0 else { return }
+        guard wasAccepted, !isOpen, requestCount == 0, place != .elsewhere else { return }
         release()
     }
 

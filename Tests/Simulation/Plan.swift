@@ -102,6 +102,14 @@ package enum Operation: Equatable, Sendable {
     case ring(at: UInt64)
     /// The service is asked to stop.
     case stop(at: UInt64)
+    /// The service is asked to offer its connections to another process.
+    case handOver(at: UInt64)
+    /// It is asked to keep the rest.
+    case keep(at: UInt64)
+    /// It hears what becomes of an offer, or is asked to look again at what it has. Both follow
+    /// from the rest, and are in no plan.
+    case answer
+    case look
 
     /// The client whose step it is, where the order of steps is what counts.
     var stepper: Int? {
@@ -179,6 +187,7 @@ package struct Plan: Sendable {
         clientCount = chance.size(upTo: 24)
         for client in 0..<clientCount { addClient(client, &chance) }
         addTroubles(&chance)
+        addHandingOver()
         start = StartTrouble(seed: seed)
         var pacing = Chance(seed: Chance.mix(seed ^ 0xd7))
         if pacing.happens(400) { drainsPerSecond = pacing.pick([1, 10, 100, 1000, 100_000]) }
@@ -307,6 +316,17 @@ package struct Plan: Sendable {
         for _ in 0..<chance.within(1...6) {
             let place = chance.below(operations.count)
             operations.insert(.urge(client: chance.below(clientCount)), at: place)
+        }
+    }
+
+    /// From a chance of its own, so that the other seeds stay what they are.
+    private mutating func addHandingOver() {
+        var chance = Chance(seed: Chance.mix(seed ^ 0x4a9d))
+        guard chance.happens(250) else { return }
+        let at = chance.time(0...60_000_000)
+        operations.append(.handOver(at: at))
+        if chance.happens(300) {
+            operations.append(.keep(at: at + chance.time(0...chance.pick([100_000, 60_000_000]))))
         }
     }
 

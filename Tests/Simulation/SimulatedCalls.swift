@@ -18,6 +18,8 @@ struct SimulatedCalls: SystemCalls, ~Copyable {
         host.watch(descriptor, interest, token: token)
     }
 
+    mutating func unwatch(_ descriptor: Descriptor) { host.unwatch(descriptor) }
+
     mutating func wait(forAtMost nanoseconds: UInt64?) -> Int {
         host.wait(forAtMost: nanoseconds)
     }

@@ -105,6 +105,7 @@ private struct SimulatedRun<D: Driver & ~Copyable>: ~Copyable {
     private mutating func turn() {
         worker.turn()
         books.check(worker, host)
+        host.attendDesk()
         if let complaint = rate.complaint(host) { host.fail(complaint) }
         if host.vainEnters > SimulatedRun.vainEntersMax {
             host.fail("\(host.vainEnters) enters in a row brought nothing")

@@ -49,6 +49,19 @@ static inline int64_t clinux_monotonic_nanoseconds(void) {
 /// Sends a datagram to a Unix socket, whose path is abstract where it begins with `@` (unix(7)).
 /// Returns 0 or -errno.
 int clinux_send_datagram(const char *path, const char *bytes, size_t count);
+/// Two connected Unix sockets that keep messages apart (SOCK_SEQPACKET, unix(7)), CLOEXEC. Returns
+/// 0 or -errno.
+int clinux_message_pair(int *one, int *other);
+/// Sends a message with descriptors (SCM_RIGHTS, unix(7)). Returns 0 or -errno.
+int clinux_send_descriptors(int fd, const void *bytes, size_t count, const int *descriptors,
+                            size_t descriptor_count);
+/// Receives a message and its descriptors, which are closed on exec; `descriptor_count` goes in as
+/// the room there is. Returns the bytes, 0 at the end, or -errno.
+int64_t clinux_receive_descriptors(int fd, void *bytes, size_t capacity, int *descriptors,
+                                   size_t *descriptor_count);
+/// Waits until one of two descriptors is readable, or hung up. Returns a bit for each, 0 when
+/// `timeout_milliseconds` have passed, or -errno.
+int clinux_await_either(int one, int other, int timeout_milliseconds);
 /// Has a descriptor closed on exec. Returns 0 or -errno.
 int clinux_close_on_exec(int fd);
 /// The same for all descriptors from one on (close_range(2), Linux 5.11).
@@ -75,6 +88,7 @@ int clinux_first_byte(const char *path);
 
 int clinux_epoll_create(void);
 int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token);
+int clinux_epoll_remove(int epoll, int fd);
 /// Waits until `timeout_nanoseconds` have passed (negative: no limit). epoll_pwait2 (Linux 5.11)
 /// where it exists, milliseconds rounded up elsewhere.
 int clinux_epoll_wait(int epoll, struct epoll_event *events, int count,

@@ -99,6 +99,11 @@ public struct EpollDriver<Calls: SystemCalls & ~Copyable>: Driver, ~Copyable {
         watchConnection(slot, &state)
     }
 
+    public mutating func release(_ slot: UInt32, _ state: inout WorkerState) {
+        // Others have the same file open: closing ours would not end the events.
+        calls.unwatch(state.connections[slot].descriptor)
+    }
+
     public mutating func retarget(_ target: Int, to address: SocketAddress) {
         targets.setAddress(target, address)
     }

@@ -113,6 +113,8 @@ public struct UringDriver<R: Ring & ~Copyable>: Driver, ~Copyable {
 
     public mutating func adopt(_ slot: UInt32, _ state: inout WorkerState) {}
 
+    public mutating func release(_ slot: UInt32, _ state: inout WorkerState) {}
+
     public mutating func retarget(_ target: Int, to address: SocketAddress) {
         targets.setAddress(target, address)
     }

@@ -27,6 +27,8 @@ struct IdealCalls: SystemCalls, ~Copyable {
         return nil
     }
 
+    mutating func unwatch(_ descriptor: Descriptor) {}
+
     mutating func wait(forAtMost nanoseconds: UInt64?) -> Int {
         events.removeAll(keepingCapacity: true)
         if clients.waitingCount > 0 { events.append((listenerToken, .readable)) }
