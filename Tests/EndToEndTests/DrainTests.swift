@@ -10,13 +10,12 @@ import Testing
 struct DrainTests {
     /// Clients in the order in which they were answered last, each a little later.
     private func clients(_ count: Int, _ connect: () throws -> TestClient) throws -> [TestClient] {
-        // The order in which they came is another.
-        let clients = try (0..<count).map { _ in try connect() }.reversed()
+        let clients = try (0..<count).map { _ in try connect() }
         for client in clients {
             #expect(try echoes(client))
             usleep(2500)
         }
-        return Array(clients)
+        return clients
     }
 
     private func echoes(_ client: TestClient) throws -> Bool {

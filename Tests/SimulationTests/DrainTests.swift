@@ -11,9 +11,8 @@ struct DrainTests {
     private static let millisecond: UInt64 = 1_000_000
     private static let stop = 100 * millisecond
 
-    /// Clients that ask something at different times, in no order, and then are silent; and some
-    /// that ask something in the middle of that time, and go on when the service has stopped, after
-    /// 100 ms.
+    /// Clients that are asked something at different times, in no order, and then are silent; and
+    /// some that go on. The service stops after 100 ms.
     private func plan(
         _ backend: Backend,
         seed: UInt64,
@@ -24,14 +23,12 @@ struct DrainTests {
         for client in 0..<silent + talking {
             operations.append(.connect(client: client, at: 1000))
             // 7 and 40 have no divisor in common: each of 40 clients has a time of its own.
-            let isSilent = client < silent
-            let rest = isSilent ? UInt64(client * 7 % 40) * 2 : 55
-            operations.append(.rest(client: client, nanoseconds: rest * Self.millisecond + 1))
-            for round in 0..<(isSilent ? 1 : 50) {
+            let rest = UInt64(client * 7 % 40) * 2 * Self.millisecond + 1
+            operations.append(.rest(client: client, nanoseconds: rest))
+            for _ in 0..<(client < silent ? 1 : 50) {
                 operations.append(.send(client: client, byteCount: 100))
                 operations.append(.await(client: client))
-                let pause: UInt64 = round == 0 ? 46 : 3
-                operations.append(.rest(client: client, nanoseconds: pause * Self.millisecond))
+                operations.append(.rest(client: client, nanoseconds: 3 * Self.millisecond))
             }
         }
         operations.append(.stop(at: Self.stop))
@@ -96,7 +93,7 @@ struct DrainTests {
             let lastSilent = try #require(outcome.clients[..<20].compactMap(\.finAt).max())
             for talking in outcome.clients[20...] {
                 #expect(try #require(talking.finAt) > lastSilent)
-                // From 10 ms after the stop to 100 and more; each exchange takes 13 at most.
+                // 50 ms and more after the stop, of which each exchange takes 10 at most.
                 #expect(talking.read >= talking.arrivedAtStop + 500)
                 #expect(talking.sawFin)
             }
