@@ -11,8 +11,9 @@ import time
 BIN = ".build/release"
 PEERS = ".build-support"
 
-# `uring` and `epoll` sleep when they have nothing to do, as the others do: then a message costs what
-# its work costs. `default` is how Ringback comes, on io_uring, looking for events before it sleeps.
+# `uring` and `epoll` sleep when they have nothing to do, and have no filter of system calls, as the
+# others: then a message costs what its work costs. `default` is how Ringback comes, on io_uring, looking
+# for events before it sleeps.
 SERVERS = ["uring", "default", "epoll", "c-epoll", "go", "go-splice", "nio"]
 
 # What stands in the tables for them.
@@ -51,10 +52,10 @@ def free_port():
 def command(name, port, options=()):
     if name in ("uring", "default", "epoll"):
         backend = "epoll" if name == "epoll" else "uring"
-        polling = "auto" if name == "default" else "off"
+        asleep = [] if name == "default" else ["--busy-poll", "off", "--seccomp", "off"]
         return [
             f"{BIN}/ringback", "echo", "--backend", backend, "--listen", f"127.0.0.1:{port}",
-            *(options or ["--workers", "1", "--busy-poll", polling]),
+            *(options or ["--workers", "1", *asleep]),
         ]
     if name == "c-uring":
         return [f"{PEERS}/uring-echo", str(port), *options]

@@ -59,7 +59,16 @@ private struct Rule {
         Rule("mkdir -p", .runs([0]), elsewhere),
         Rule("ringback relay --to a:9000", .judged("nobody is called a, b or c")),
         Rule("ringback relay", .serves),
-        Rule("ringback serve", .serves, [("--user ringback", "--user nobody")]),
+        // As the package has it where it is installed.
+        Rule(
+            "ringback serve --config /etc/ringback/ringback.yaml",
+            .serves,
+            [
+                ("/etc/ringback/ringback.yaml", Place.root + "/deploy/debian/ringback.yaml"),
+                ("--user ringback", "--user nobody"),
+            ]
+        ),
+        Rule("ringback serve", .serves),
         Rule("ringback echo", .serves),
         Rule("taskset -c 2-5", .judged("it is for a machine with six CPUs")),
         Rule("numactl", .judged("it is for a machine with several nodes, and a package")),
@@ -118,7 +127,7 @@ private struct Rule {
 /// Blocks that are no commands, by what they begin with: diagrams, files, what a program says.
 private let otherBlocks = [
     "kernel   ", "LoadPlan ->", "ArgumentParser's dump", "takeForKernel", "admin: 127",
-    "ringback.yaml:4:19:", "identity ->", "{\"name\": \"new\"", "CPUs     = ",
+    "ringback.yaml:4:19:", "identity ->", "old process  ", "{\"name\": \"new\"", "CPUs     = ",
 ]
 
 private func commandBlocks(_ page: Page) -> [Page.Block] {
