@@ -71,7 +71,8 @@ def command(folder, upstream, name, port, _):
     if name.startswith("relay-"):
         return [
             f"{BIN}/ringback", "relay", "--backend", name.removeprefix("relay-"), "--workers", "1",
-            "--busy-poll", "off", "--seccomp", "off", "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{upstream}",
+            "--busy-poll", "off", "--seccomp", "off", "--listen", f"127.0.0.1:{port}",
+            "--to", f"127.0.0.1:{upstream}",
         ]
     splice = "option splice-auto" if name == "haproxy-splice" else ""
     words = (NGINX if name == "nginx" else HAPROXY).format(
