@@ -115,8 +115,8 @@ public final class ConnectionGiver: Sendable {
             }
             // Who is asked to keep its connections serves what it has offered, too: no offer of his
             // is looked at any more.
-            let (now, full) = (Clock.monotonicNanoseconds(), full)
-            keep { $0.deadline <= now || full.contains($0.service) }
+            let (now, over) = (Clock.monotonicNanoseconds(), full)
+            keep { $0.deadline <= now || over.contains($0.service) }
             for index in places.indices { look(at: index, now) }
             // Nobody speaks unasked: what there is to hear is the end.
             if isOpen, channel.waits(orFor: state.bell, forAtMost: ConnectionGiver.lookNanoseconds)

@@ -96,7 +96,7 @@ struct DrainTests {
     @Test func theOldProcessOfAnUpgradeToo() throws {
         let port = UInt16.random(in: 20000..<30000)
         let server = try Server(
-            ["--workers", "1", "--drain-rate", "40"],
+            ["--workers", "1", "--drain-rate", "40", "--no-hand-over-connections"],
             listen: "127.0.0.1:\(port)"
         )
         let address = try SocketAddress(parsing: server.address)

@@ -65,7 +65,12 @@ final class Line {
         try TestClient(SocketAddress(parsing: "127.0.0.1:\(port)"))
     }
 
-    func isThere(_ process: Int32) -> Bool { kill(process, 0) == 0 }
+    /// Whether a process runs. One that has ended may be there until somebody takes note of it.
+    func isThere(_ process: Int32) -> Bool {
+        let path = "/proc/\(process)/stat"
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return false }
+        return !text.contains(") Z ")
+    }
 
     /// Waits until the process of the moment has accepted so many.
     func waitUntilAccepted(_ count: Int) throws {

@@ -127,6 +127,13 @@ public final class TestClient: @unchecked Sendable {
         }
     }
 
+    /// Bytes that were sent and have not arrived, as far as is known here (SIOCOUTQ, tcp(7)).
+    public var unacknowledgedByteCount: Int {
+        var count: Int32 = 0
+        _ = ioctl(descriptor, UInt(TIOCOUTQ), &count)
+        return Int(count)
+    }
+
     /// Whether something can be received, or the stream has ended.
     public func isReadable(withinMilliseconds timeout: Int32) throws -> Bool {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
