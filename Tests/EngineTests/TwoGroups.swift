@@ -124,6 +124,7 @@ struct Side: Sendable {
             backend: backend,
             limits: Limits(connectionsMax: connectionsMax)
         )
+        plan.limits.pipeCount = 4
         plan.workerCount = workers
         plan.listeners = [ListenOptions(address: address)]
         return plan
