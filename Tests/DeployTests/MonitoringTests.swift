@@ -115,7 +115,8 @@ struct MonitoringTests {
         let shown = dashboard.queries.joined(separator: "\n")
         let lookedUp: Set = [
             "ringback_bypasses_total", "ringback_connections_connected_total",
-            "ringback_interrupted_waits_total", "ringback_listeners",
+            "ringback_connections_inherited_total", "ringback_interrupted_waits_total",
+            "ringback_listeners",
             "ringback_records_dropped_total", "ringback_short_sends_total",
             "ringback_stale_completions_total",
         ]
