@@ -7,15 +7,23 @@ import URing
 struct IdealCalls: SystemCalls, ~Copyable {
     private let clients: Clients
     private var listenerToken: UInt64 = 0
-    // By client: what its events carry, and whether its FIN has arrived.
-    private var tokens: [UInt64?]
-    private var hasFinished: [Bool]
+    // By client: what its events carry, and whether its FIN has arrived. Plain memory: whether an
+    // array's check for one owner is inlined depends on the size of what calls it.
+    private let tokens: UnsafeMutablePointer<UInt64?>
+    private let hasFinished: UnsafeMutablePointer<Bool>
     private var events: [(token: UInt64, readiness: Readiness)] = []
 
     init(_ clients: Clients) {
         self.clients = clients
-        tokens = Array(repeating: nil, count: Clients.count)
-        hasFinished = Array(repeating: false, count: Clients.count)
+        tokens = .allocate(capacity: Clients.count)
+        tokens.initialize(repeating: nil, count: Clients.count)
+        hasFinished = .allocate(capacity: Clients.count)
+        hasFinished.initialize(repeating: false, count: Clients.count)
+    }
+
+    deinit {
+        tokens.deallocate()
+        hasFinished.deallocate()
     }
 
     mutating func watch(_ descriptor: Descriptor, _ interest: Readiness, token: UInt64) -> Errno? {
