@@ -224,7 +224,12 @@ public final class TemporaryFile {
         handle = FileHandle(forUpdatingAtPath: path)!
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    /// A handle that a `Process` was given outlives it, and 1360 of them break the next: Foundation
+    /// copies each entry of /dev/fd as if it were of the greatest size.
+    deinit {
+        try? handle.close()
+        try? FileManager.default.removeItem(atPath: path)
+    }
 
     public var text: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 }
