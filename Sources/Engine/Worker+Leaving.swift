@@ -115,13 +115,13 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         return departures?.makeOrder(silences) ?? false
     }
 
-    /// Whether a connection waits for its turn. One that was made for another goes with it, and one
-    /// that is ending needs none.
+    /// Whether a connection waits for its turn. One that was made for another goes with it, one
+    /// that is ending needs none, and one that is parked may be another process's.
     private func mayLeave(_ slot: UInt32) -> Bool {
         let flags = state.connections[slot].flags
         return flags.contains([.open, .accepted])
             && flags.isDisjoint(with: [
-                .leaving, .finishing, .peerFinished, .aborting, .resetting,
+                .leaving, .finishing, .peerFinished, .aborting, .resetting, .parked,
             ])
     }
 
