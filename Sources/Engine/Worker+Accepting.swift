@@ -25,6 +25,12 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         }
         if admission?.ledger != nil { places[Int(slot)] = place }
         state.counters.accepted += 1
+        welcome(slot, descriptor)
+    }
+
+    /// Begins to serve a client that has a place.
+    @inline(__always)
+    mutating func welcome(_ slot: UInt32, _ descriptor: Descriptor) {
         driver.adopt(slot, &state)
         if let journal {
             journal.open(slot, peer: driver.addresses(descriptor).peer, now: state.now)

@@ -110,7 +110,8 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         var silences: [(slot: UInt32, milliseconds: UInt32)] = []
         silences.reserveCapacity(state.connections.count)
         for slot in 0..<UInt32(state.connections.usedSlots) where mayLeave(slot) {
-            silences.append((slot, silence(of: slot)))
+            let silence = self.silences(of: slot)
+            silences.append((slot, min(silence.received, silence.sent)))
         }
         return departures?.makeOrder(silences) ?? false
     }
@@ -129,18 +130,17 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         guard let departures, departures.isFirstRound, state.now < departures.hurriesAt else {
             return false
         }
-        let connection = state.connections[slot]
-        let sinceReceived = state.nowMilliseconds &- connection.receivedAt
-        let sinceProgress = state.nowMilliseconds &- connection.progressAt
-        return silence(of: slot) < state.nowMilliseconds &- departures.stoppedAt
-            || sinceReceived < sinceProgress
+        let silence = silences(of: slot)
+        return min(silence.received, silence.sent) < state.nowMilliseconds &- departures.stoppedAt
+            || silence.received < silence.sent
     }
 
-    /// How long nothing has moved, in milliseconds.
-    private func silence(of slot: UInt32) -> UInt32 {
-        let sinceReceived = state.nowMilliseconds &- state.connections[slot].receivedAt
-        let sinceProgress = state.nowMilliseconds &- state.connections[slot].progressAt
-        return min(sinceReceived, sinceProgress)
+    /// For how long nothing has come and nothing has gone, in milliseconds.
+    private func silences(of slot: UInt32) -> (received: UInt32, sent: UInt32) {
+        (
+            received: state.nowMilliseconds &- state.connections[slot].receivedAt,
+            sent: state.nowMilliseconds &- state.connections[slot].progressAt
+        )
     }
 
     /// Lets a connection go whose turn has come, and the one that goes with it, once nothing of

@@ -35,13 +35,7 @@ extension Worker where D: ~Copyable, H: ~Copyable {
         if let ledger = admission?.ledger, let peer = driver.addresses(descriptor).peer {
             places[Int(slot)] = ledger.enterAnyway(peer, now: state.now)
         }
-        driver.adopt(slot, &state)
-        if let journal {
-            journal.open(slot, peer: driver.addresses(descriptor).peer, now: state.now)
-        }
-        if handler.asksAddresses { effects.addresses = driver.addresses(descriptor) }
-        opened(slot, tag: 0)
-        if noticesQuiet { quietCandidates.append(slot) }
+        welcome(slot, descriptor)
     }
 
     /// Forgets them; their descriptors are closed by whoever brought them.
